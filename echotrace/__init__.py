@@ -1,0 +1,1 @@
+"""EchoTrace: the reliability profiler for voice AI."""

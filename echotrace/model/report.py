@@ -1,0 +1,394 @@
+"""The Report: everything one run found out, frozen and serialisable.
+
+Every renderer reads this and computes nothing itself. The keys are the stable surface that CI
+scripts read; they are those of the project's metrics page. Times named ``*_s`` and ``at_s`` are
+seconds on the recording's clock; ``*_ms`` in spans are milliseconds since the run began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from echotrace._version import __version__
+from echotrace.model.measure import Finding, JsonValue, Measurement, RunStatus
+
+__all__ = [
+    "SCHEMA",
+    "SCHEMA_MAJOR",
+    "AnalyzerResult",
+    "Channel",
+    "ChannelSignal",
+    "ChannelTranscript",
+    "Deduction",
+    "DiffOp",
+    "Envelope",
+    "EnvelopeChannel",
+    "GateResult",
+    "Latency",
+    "LlmProbe",
+    "Normalizer",
+    "NotScored",
+    "Probes",
+    "Report",
+    "Score",
+    "Signal",
+    "Source",
+    "SpanRecord",
+    "SpeechSegment",
+    "SttTiming",
+    "Tool",
+    "TranscriptSegment",
+    "Transcription",
+    "Word",
+    "WordCounts",
+]
+
+SCHEMA_MAJOR = 1
+SCHEMA = f"echotrace.report/{SCHEMA_MAJOR}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """The program that made the report."""
+
+    name: str = "echotrace"
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One channel of the recording; ``role`` is caller, agent, mixed or unknown."""
+
+    index: int
+    role: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    r"""The recording that was analysed, and the cut of it when one was asked for.
+
+    ``path`` is printable text: bytes that are not UTF-8 stand as ``\xNN``. ``duration_s`` is that
+    of the analysed cut; ``start_s`` is where the cut begins in the file. In the report of a failed
+    run, what was never learned of the file is None.
+    """
+
+    path: str
+    sha256: str | None = None
+    size_bytes: int | None = None
+    container: str | None = None
+    codec: str | None = None
+    decoder: str | None = None
+    duration_s: float | None = None
+    sample_rate_hz: int | None = None
+    channels: tuple[Channel, ...] = ()
+    start_s: float = 0.0
+    end_s: float | None = None
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deduction:
+    """Points taken off the score, with the figure that cost them."""
+
+    metric: str
+    value: float
+    unit: str
+    band: str
+    points: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotScored:
+    """A core metric that did not enter the score, and why."""
+
+    metric: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Reliability, 0 to 100, and its grade: healthy, warning or critical.
+
+    Both are None when not measurable; ``status`` is complete, partial (a core metric was not
+    scored) or not_measurable.
+    """
+
+    value: float | None
+    grade: str | None
+    status: str
+    deductions: tuple[Deduction, ...] = ()
+    not_scored: tuple[NotScored, ...] = ()
+    profile: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechSegment:
+    """A stretch of speech on one channel."""
+
+    start_s: float
+    end_s: float
+    snr_db: Measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSignal:
+    """Signal quality of one channel; a figure of None was not part of this run."""
+
+    index: int
+    role: str
+    snr_db: Measurement
+    noise_floor_dbfs: Measurement
+    speech_level_dbfs: Measurement
+    clipping_ratio: Measurement
+    dc_offset: Measurement
+    silence_ratio: Measurement
+    peak_dbfs: Measurement
+    loudness_lufs: Measurement | None = None
+    bandwidth_hz: Measurement | None = None
+    spectral_flatness: Measurement | None = None
+    segments: tuple[SpeechSegment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeChannel:
+    """Per column: smallest and largest sample, and the highest speech probability."""
+
+    index: int
+    min: tuple[float, ...]
+    max: tuple[float, ...]
+    speech_probability: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """For drawing: at most 4,000 columns of ``column_s`` seconds each, per channel."""
+
+    column_s: float
+    channels: tuple[EnvelopeChannel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """Signal quality per channel; ``scored_channel`` is the one that the score reads."""
+
+    channels: tuple[ChannelSignal, ...]
+    scored_channel: int
+    envelope: Envelope | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A recognised word; times are None where the transcript has none."""
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptSegment:
+    """A stretch of recognised text with what the engine says of its own confidence."""
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    avg_logprob: float | None = None
+    no_speech_prob: float | None = None
+    compression_ratio: float | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffOp:
+    """One run of the word alignment: op is equal, substitute, delete or insert."""
+
+    op: str
+    gold: tuple[str, ...] = ()
+    actual: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordCounts:
+    """Counts of the word alignment on normalised text."""
+
+    reference_words: int
+    hypothesis_words: int
+    hits: int
+    substitutions: int
+    deletions: int
+    insertions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalizer:
+    """The text normaliser that both sides went through."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SttTiming:
+    """Where the recogniser's time went; ``rtf`` is inference time over audio time."""
+
+    model_load_ms: Measurement | None = None
+    warm_up_ms: Measurement | None = None
+    inference_ms: Measurement | None = None
+    rtf: Measurement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelTranscript:
+    """The transcript of a channel that is not the scored one."""
+
+    channel_index: int
+    actual: str
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcription:
+    """What was heard, what should have been heard, and the difference.
+
+    ``engine`` names whose transcript ``actual`` is; ``gold_source`` says where ``gold`` came from
+    (``reference`` or ``engine:...``), None when there was none.
+    """
+
+    engine: str
+    engine_note: str | None
+    channel_index: int
+    actual: str
+    gold_source: str | None
+    gold: str | None
+    gold_engine_transcript: str | None
+    wer: Measurement
+    cer: Measurement
+    mer: Measurement
+    wil: Measurement
+    wer_raw: Measurement
+    normalizer: Normalizer | None
+    counts: WordCounts | None
+    hallucinated_words: int | None
+    diff: tuple[DiffOp, ...] = ()
+    words: tuple[Word, ...] = ()
+    segments: tuple[TranscriptSegment, ...] = ()
+    entities: JsonValue = None
+    timing: SttTiming | None = None
+    gold_timing: SttTiming | None = None
+    other_channels: tuple[ChannelTranscript, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmProbe:
+    """Streaming latency of a language model; ``simulated`` marks the mock."""
+
+    provider: str
+    model: str | None
+    simulated: bool
+    ttft_ms: Measurement
+    warm_up_ms: Measurement
+    total_ms: Measurement
+    tokens_per_s: Measurement
+    samples_ms: tuple[float, ...] = ()
+    prompt_source: str = "built-in"
+    sent_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """Probes of services outside the recording."""
+
+    llm: LlmProbe | None = None
+    tts: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanRecord:
+    """One timed piece of the run; ``parent`` is the parent's name, ``parent_id`` its id."""
+
+    id: int
+    name: str
+    parent: str | None
+    parent_id: int | None
+    start_ms: float
+    duration_ms: float
+    cpu_ms: float | None
+    status: str
+    slow: bool = False
+    simulated: bool = False
+    attributes: dict[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """The run's own spans, its total, a P99 line and the longest part of the critical path."""
+
+    spans: tuple[SpanRecord, ...]
+    e2e_ms: Measurement
+    p99_ms: Measurement
+    bottleneck: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzerResult:
+    """How a stage ended; ``status`` is ok, unavailable or not_run, the last two with a reason.
+
+    ``data`` is what a contributor's analyzer returned; the built-in ones have keys of their own.
+    """
+
+    status: str
+    reason: str | None = None
+    code: str | None = None
+    data: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """One gate: outcome is pass, fail or not_enough_evidence."""
+
+    expression: str
+    outcome: str
+    value: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run, whole. ``created_at`` is UTC in ISO 8601; parts that did not run are None."""
+
+    job_id: str
+    created_at: str
+    status: RunStatus
+    source: Source
+    score: Score
+    schema: str = SCHEMA
+    tool: Tool = field(default_factory=Tool)
+    signal: Signal | None = None
+    conversation: JsonValue = None
+    transcription: Transcription | None = None
+    probes: Probes | None = None
+    latency: Latency | None = None
+    pipeline: JsonValue = None
+    cost: JsonValue = None
+    analyzers: dict[str, AnalyzerResult] = field(default_factory=dict)
+    gates: tuple[GateResult, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Write the report as one JSON document, without a trailing newline and without NaN."""
+        from echotrace.model import codec
+
+        return codec.dumps(self, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Report:
+        """Read a report back.
+
+        Raises:
+            SchemaError: the document is no report, or of a newer schema.
+        """
+        from echotrace.model import codec
+
+        return codec.loads(text)
