@@ -1,0 +1,1 @@
+"""Settings, where each value came from, paths, secrets and threshold profiles."""

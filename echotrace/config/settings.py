@@ -1,0 +1,132 @@
+"""Every setting with its type, default, help and bounds, and nothing else.
+
+The loader fills these from flags, environment and files; each field name is also the key of the
+configuration file (``[stt] engine = "sphinx"``) and, in capitals, of the environment
+(``ECHOTRACE_STT_ENGINE``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from echotrace.config.rules import about
+from echotrace.config.thresholds import Thresholds
+
+__all__ = ["AudioSettings", "LlmSettings", "Settings", "SttSettings"]
+
+_DEVICES = ("cpu", "cuda", "auto")
+_COMPUTE_TYPES = (
+    "default",
+    "auto",
+    "int8",
+    "int8_float32",
+    "int8_float16",
+    "int8_bfloat16",
+    "int16",
+    "float16",
+    "bfloat16",
+    "float32",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioSettings:
+    """How recordings are opened.
+
+    ``caller_channel`` is a channel index or None when it is not known; ``max_duration_s`` and
+    ``max_decoded_mib`` cap what a file may unpack to.
+    """
+
+    caller_channel: int | None = field(
+        default=None,
+        metadata=about("channel the caller is on, from 0", minimum=0, maximum=255),
+    )
+    max_duration_s: float = field(
+        default=6 * 3600.0, metadata=about("longest recording that is opened", above=0)
+    )
+    max_decoded_mib: int = field(
+        default=16_384,
+        metadata=about("most memory or disk a recording may unpack to", minimum=1, maximum=2**24),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SttSettings:
+    """Which recogniser is audited, and which gives the gold transcript.
+
+    ``engine`` is ``auto`` or ``provider:model``; ``gold`` likewise or None.
+    ``cpu_threads`` of 0 means the number of cores, at most 4.
+    """
+
+    engine: str = field(default="auto", metadata=about("engine under audit: auto or name:model"))
+    gold: str | None = field(
+        default=None, metadata=about("engine that writes the gold transcript, as name:model")
+    )
+    device: str = field(default="cpu", metadata=about("where an engine computes", choices=_DEVICES))
+    compute_type: str = field(
+        default="int8",
+        metadata=about("number format of the model's weights", choices=_COMPUTE_TYPES),
+    )
+    beam_size: int = field(
+        default=5, metadata=about("hypotheses kept while decoding", minimum=1, maximum=100)
+    )
+    cpu_threads: int = field(
+        default=0,
+        metadata=about(
+            "threads of an engine; 0 is the number of cores, at most 4", minimum=0, maximum=1024
+        ),
+    )
+    language: str = field(default="en", metadata=about("language spoken, as a code such as en"))
+    allow_download: bool = field(
+        default=False, metadata=about("whether a missing model may be downloaded", user_only=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmSettings:
+    """Which language model is probed; ``provider`` of None lets the run decide and say so.
+
+    ``base_url`` of None is the vendor's address, or what its own environment variable says.
+    """
+
+    provider: str | None = field(
+        default=None, metadata=about("language model service to probe: groq, ollama or mock")
+    )
+    model: str | None = field(default=None, metadata=about("model of that service"))
+    base_url: str | None = field(
+        default=None,
+        metadata=about(
+            "address of the service instead of the vendor's", is_url=True, user_only=True
+        ),
+    )
+    timeout_s: float = field(
+        default=20.0, metadata=about("how long one request may take", above=0, maximum=3600)
+    )
+    probes: int = field(
+        default=1, metadata=about("measured requests after the warm-up", minimum=1, maximum=1000)
+    )
+    max_tokens: int = field(
+        default=64, metadata=about("longest answer asked for", minimum=1, maximum=2**16)
+    )
+    mock_seed: int = field(
+        default=1, metadata=about("seed of the mock's delays", minimum=0, maximum=2**32 - 1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of a run."""
+
+    profile: str = field(
+        default="default", metadata=about("threshold profile: default or one of [profiles.NAME]")
+    )
+    offline: bool = field(
+        default=False, metadata=about("forbid every connection but those to this machine")
+    )
+    analyzer_timeout_s: float = field(
+        default=120.0, metadata=about("how long one analyzer may take", above=0, maximum=86_400)
+    )
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    stt: SttSettings = field(default_factory=SttSettings)
+    llm: LlmSettings = field(default_factory=LlmSettings)
+    thresholds: Thresholds = field(default_factory=Thresholds)

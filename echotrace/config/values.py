@@ -1,0 +1,163 @@
+"""From what a file, a variable or a flag holds to the value of a setting.
+
+A wrong value is refused with one sentence that says what would fit; a long value, or one that could
+be private, is described and never repeated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from echotrace.config.describe import SettingKey
+
+__all__ = ["BadValue", "from_text", "from_toml", "from_typed", "printable", "shown"]
+
+_WORDS = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_SHOWN_CHARS = 24
+
+
+class BadValue(ValueError):  # noqa: N818 - it reads as what it is; ConfigError is what leaves here
+    """A value that does not fit; its text ends the sentence ``KEY must be ...``."""
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with control characters and broken bytes written as ``\x..``."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def shown(raw: Any) -> str:
+    """Return a value the way an error may repeat it: short, printable, or only described."""
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, str):
+        if len(raw) > _SHOWN_CHARS:
+            return f"a text of {len(raw)} characters"
+        return f"'{printable(raw)}'" if raw else "an empty text"
+    if isinstance(raw, float):
+        return repr(raw)
+    if isinstance(raw, int):
+        return str(raw) if abs(raw) < 10**_SHOWN_CHARS else "a number of that length"
+    if isinstance(raw, dict):
+        return "a table"
+    if isinstance(raw, (list, tuple)):
+        return "an array"
+    return "a date or time" if hasattr(raw, "isoformat") else f"a {type(raw).__name__}"
+
+
+def _refuse(key: SettingKey, raw: Any) -> BadValue:
+    not_this = "" if key.rule.user_only else f", not {shown(raw)}"
+    return BadValue(f"must be {key.expected}{not_this}")
+
+
+def _is_url(text: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and port != 0
+        and "@" not in parts.netloc
+        and " " not in text
+    )
+
+
+def _in_bounds(key: SettingKey, value: float) -> bool:
+    rule = key.rule
+    return (
+        math.isfinite(value)
+        and (rule.above is None or value > rule.above)
+        and (rule.minimum is None or value >= rule.minimum)
+        and (rule.maximum is None or value <= rule.maximum)
+    )
+
+
+def from_toml(key: SettingKey, raw: Any) -> Any:
+    """Return the value of ``key`` for a TOML value.
+
+    Raises:
+        BadValue: when the type or a bound does not fit; a whole number is a number, but true and
+            false are not.
+    """
+    if key.kind is bool:
+        if isinstance(raw, bool):
+            return raw
+    elif key.kind is str:
+        if isinstance(raw, str) and _is_text(key, raw):
+            return raw
+    elif isinstance(raw, (int, float)) and not isinstance(raw, bool):
+        return _number(key, raw)
+    raise _refuse(key, raw)
+
+
+def _is_text(key: SettingKey, raw: str) -> bool:
+    if not raw.strip() or not raw.isprintable():
+        return False
+    if key.rule.choices and raw not in key.rule.choices:
+        return False
+    return not key.rule.is_url or _is_url(raw)
+
+
+def _number(key: SettingKey, raw: int | float) -> int | float:
+    if key.kind is int and not isinstance(raw, int):
+        raise _refuse(key, raw)
+    try:
+        value = key.kind(raw)
+    except OverflowError:
+        raise _refuse(key, raw) from None
+    if not _in_bounds(key, value):
+        raise _refuse(key, raw)
+    number: int | float = value
+    return number
+
+
+def from_text(key: SettingKey, text: str) -> Any:
+    """Return the value of ``key`` for the text of an environment variable.
+
+    Raises:
+        BadValue: when the text is none of the type, or out of bounds.
+    """
+    word = text.strip()
+    value: Any = None
+    if key.kind is str:
+        value = text
+    elif key.kind is bool:
+        value = _WORDS.get(word.lower())
+    elif key.kind is int and _INTEGER.fullmatch(word):
+        value = int(word)
+    elif key.kind is float and _NUMBER.fullmatch(word):
+        value = float(word)
+    try:
+        return from_toml(key, value)
+    except BadValue:
+        raise _refuse(key, text) from None
+
+
+def from_typed(key: SettingKey, raw: Any) -> Any:
+    """Return the value of ``key`` for a flag, which may come parsed or as text.
+
+    Raises:
+        BadValue: when it does not fit.
+    """
+    return from_text(key, raw) if isinstance(raw, str) else from_toml(key, raw)
