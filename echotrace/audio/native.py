@@ -1,0 +1,265 @@
+"""What only the native samples know, per channel: clipping, DC, peak, broken numbers.
+
+Clipping that is plain in the file is gone after downmixing and resampling (a left channel clipped
+for two thirds of its samples shows none in a 16 kHz mono copy), so these are counted before.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LIMIT", "NativeMeter", "NativeStats"]
+
+LIMIT = 8.0
+"""Amplitudes beyond this (18 dB over full scale) are no sound but a broken or unscaled file."""
+
+_FLAT = 0.999
+_RUN = 3
+_QUIETEST_PEAK = 0.02
+_LONGEST_PLATEAU_S = 0.05
+_NO_DENORMALS = np.float32(1e-20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeStats:
+    """One channel at its native rate; amplitudes are linear, full scale is 1.
+
+    ``clipped_samples`` counts samples in runs of at least 3 that stay within 0.1 % of full scale,
+    or of the channel's own peak per polarity when that is lower (clipping that was turned down
+    afterwards). ``non_finite_samples`` were read as 0, ``out_of_range_samples`` as +-8.
+    """
+
+    index: int
+    sample_rate_hz: int
+    samples: int
+    sum: float
+    sum_squares: float
+    highest: float
+    lowest: float
+    clipped_samples: int
+    clipped_runs: int
+    non_finite_samples: int
+    out_of_range_samples: int
+
+    @property
+    def peak(self) -> float:
+        """The largest absolute sample."""
+        return max(self.highest, -self.lowest)
+
+    @property
+    def dc_offset(self) -> float:
+        """The mean of all samples."""
+        return self.sum / self.samples if self.samples else 0.0
+
+    @property
+    def rms(self) -> float:
+        """The root of the mean square, DC included."""
+        return math.sqrt(self.sum_squares / self.samples) if self.samples else 0.0
+
+    @property
+    def ac_rms(self) -> float:
+        """The root of the mean square about the mean."""
+        if not self.samples:
+            return 0.0
+        return math.sqrt(max(0.0, self.sum_squares / self.samples - self.dc_offset**2))
+
+    @property
+    def clipping_ratio(self) -> float:
+        """Clipped samples over all samples, 0 to 1."""
+        return self.clipped_samples / self.samples if self.samples else 0.0
+
+
+class NativeMeter:
+    """Streaming counts over blocks of (channels, frames); it also makes the samples safe.
+
+    ``integer`` says that the samples come from integers, which spares the search for NaN.
+    ``gain`` scales a file of numbers far beyond full scale.
+    """
+
+    def __init__(
+        self, channels: int, rate_hz: int, *, integer: bool = False, gain: float = 1.0
+    ) -> None:
+        self._rate_hz = rate_hz
+        self._integer = integer
+        self._gain = np.float32(gain)
+        self._channels = [_Channel(rate_hz) for _ in range(channels)]
+        self._cross = 0.0
+
+    def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Count a block and return it without NaN, infinities, denormals or absurd amplitudes."""
+        if not block.shape[1]:
+            return block
+        for index, channel in enumerate(self._channels):
+            samples = block[index]
+            if not self._integer:
+                with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+                    block[index] = channel.make_safe(samples, self._gain)
+            channel.count(block[index])
+        if len(self._channels) == 2:
+            self._cross += float(np.dot(block[0], block[1]))
+        return block
+
+    @property
+    def largest(self) -> float:
+        """The largest finite amplitude met before it was clamped."""
+        return max(channel.largest for channel in self._channels)
+
+    def correlation(self) -> float | None:
+        """Correlation of the two channels at lag 0, DC removed; None without two live channels."""
+        if len(self._channels) != 2 or not self._channels[0].samples:
+            return None
+        first, second = self.finish()
+        if first.ac_rms < 1e-6 or second.ac_rms < 1e-6:
+            return None
+        mean = self._cross / first.samples - first.dc_offset * second.dc_offset
+        return mean / (first.ac_rms * second.ac_rms)
+
+    def finish(self) -> tuple[NativeStats, ...]:
+        """The counts so far, per channel."""
+        return tuple(
+            channel.stats(index, self._rate_hz) for index, channel in enumerate(self._channels)
+        )
+
+
+class _Channel:
+    def __init__(self, rate_hz: int) -> None:
+        longest = round(_LONGEST_PLATEAU_S * rate_hz)
+        self.samples = 0
+        self.sum = self.sum_squares = 0.0
+        self.highest, self.lowest = -math.inf, math.inf
+        self.non_finite = self.out_of_range = 0
+        self.largest = 0.0
+        self.tops = (_FlatTops(longest), _FlatTops(longest))
+
+    def make_safe(self, samples: NDArray[np.float32], gain: np.float32) -> NDArray[np.float32]:
+        high, low = float(samples.max()), float(samples.min())  # NaN spreads through both
+        if not (math.isfinite(high) and math.isfinite(low)):
+            good = np.isfinite(samples)
+            self.non_finite += samples.size - int(np.count_nonzero(good))
+            samples = np.where(good, samples, np.float32(0))
+            high, low = float(samples.max()), float(samples.min())
+        self.largest = max(self.largest, high, -low)
+        if gain != 1:
+            samples = samples * gain
+            high, low = high * float(gain), low * float(gain)
+        if max(high, -low) > LIMIT:
+            self.out_of_range += int(np.count_nonzero(np.abs(samples) > LIMIT))
+            samples = np.clip(samples, np.float32(-LIMIT), np.float32(LIMIT))
+        # Adding and taking away 1e-20 leaves every audible sample as it is and turns denormals,
+        # which slow every later filter down a hundredfold, into zero.
+        safe: NDArray[np.float32] = (samples + _NO_DENORMALS) - _NO_DENORMALS
+        return safe
+
+    def count(self, samples: NDArray[np.float32]) -> None:
+        high, low = float(samples.max()), float(samples.min())
+        self.samples += samples.size
+        self.sum += float(samples.sum())
+        self.sum_squares += float(np.dot(samples, samples))
+        self.highest, self.lowest = max(self.highest, high), min(self.lowest, low)
+        self.tops[0].push(samples, high, 1)
+        self.tops[1].push(samples, -low, -1)
+
+    def stats(self, index: int, rate_hz: int) -> NativeStats:
+        clipped = [top.result() for top in self.tops]
+        return NativeStats(
+            index=index,
+            sample_rate_hz=rate_hz,
+            samples=self.samples,
+            sum=self.sum,
+            sum_squares=self.sum_squares,
+            highest=self.highest if self.samples else 0.0,
+            lowest=self.lowest if self.samples else 0.0,
+            clipped_samples=sum(samples for samples, _ in clipped),
+            clipped_runs=sum(runs for _, runs in clipped),
+            non_finite_samples=self.non_finite,
+            out_of_range_samples=self.out_of_range,
+        )
+
+
+class _FlatTops:
+    """Runs of samples at the top of one polarity, while the top itself may still rise.
+
+    Runs are kept by their lowest sample, in steps of 0.001 %; when a higher peak turns up, those
+    that are no longer within 0.1 % of it are forgotten.
+    """
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._level = _FLAT * _QUIETEST_PEAK
+        self._runs: dict[int, tuple[int, int]] = {}
+        self._open = 0
+        self._open_lowest = math.inf
+
+    def push(self, samples: NDArray[np.float32], high: float, sign: int) -> None:
+        level = max(self._level, _FLAT * min(high, 1.0))
+        if high < level:
+            self._close_open()
+            return
+        if level > self._level:
+            self._level = level
+            self._runs = {key: run for key, run in self._runs.items() if key >= _step(level)}
+            if self._open_lowest < level:
+                self._open, self._open_lowest = 0, math.inf
+        at_top = samples >= level if sign > 0 else samples <= -level
+        edges = np.flatnonzero(np.diff(at_top.view(np.int8), prepend=0, append=0))
+        starts, ends = edges[0::2], edges[1::2]
+        bounds = edges if ends[-1] < samples.size else edges[:-1]
+        lowest = np.minimum.reduceat(samples if sign > 0 else -samples, bounds)[0::2]
+        self._join(samples.size, starts, ends, lowest)
+
+    def _join(
+        self,
+        size: int,
+        starts: NDArray[np.intp],
+        ends: NDArray[np.intp],
+        lowest: NDArray[np.float32],
+    ) -> None:
+        lengths = ends - starts
+        first, last = 0, len(starts)
+        if starts[0] == 0 and self._open:
+            self._open_lowest = min(self._open_lowest, float(lowest[0]))
+            self._open += int(lengths[0])
+            if ends[0] == size:
+                return
+            first = 1
+        self._close_open()
+        if last > first and ends[-1] == size:
+            last -= 1
+            self._open, self._open_lowest = int(lengths[-1]), float(lowest[-1])
+        lengths, lowest = lengths[first:last], lowest[first:last]
+        long_enough = lengths >= _RUN
+        for length, low in zip(
+            lengths[long_enough].tolist(), lowest[long_enough].tolist(), strict=True
+        ):
+            self._add(length, low)
+
+    def _close_open(self) -> None:
+        if self._open >= _RUN:
+            self._add(self._open, self._open_lowest)
+        self._open, self._open_lowest = 0, math.inf
+
+    def _add(self, length: int, lowest: float) -> None:
+        if length > self._longest and lowest < _FLAT:
+            return  # a constant voltage, not a wave that was cut off
+        key = _step(lowest)
+        samples, runs = self._runs.get(key, (0, 0))
+        self._runs[key] = (samples + length, runs + 1)
+
+    def result(self) -> tuple[int, int]:
+        """Clipped samples and runs so far, the run at the end of the last block included."""
+        samples = sum(count for count, _ in self._runs.values())
+        runs = sum(count for _, count in self._runs.values())
+        if self._open >= _RUN and (self._open <= self._longest or self._open_lowest >= _FLAT):
+            return samples + self._open, runs + 1
+        return samples, runs
+
+
+def _step(amplitude: float) -> int:
+    return math.floor(1e5 * math.log(min(max(amplitude, 1e-6), LIMIT)))
