@@ -1,0 +1,82 @@
+"""Addresses of providers: what a base URL means, and whether it stays on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from echotrace.errors import ConfigError
+
+__all__ = ["Address", "is_loopback", "parse_address"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A provider's base URL without user name, password, query and trailing slash."""
+
+    url: str
+    host: str
+    shown: str
+    loopback: bool
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` (a name or a literal address) can only mean this machine."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)  # ::ffff:127.0.0.1, before Python 3.13
+    return address.is_loopback if mapped is None else bool(mapped.is_loopback)
+
+
+def parse_address(text: str, *, origin: str, default_port: int | None = None) -> Address:
+    """Read a base URL; ``host:port`` and ``:port`` are understood as http.
+
+    An unspecified address (``0.0.0.0``), which servers listen on, is taken as loopback.
+
+    Args:
+        text: what the user wrote.
+        origin: the setting or variable it came from, for the message.
+        default_port: port when neither scheme nor port is given.
+
+    Raises:
+        ConfigError: it is no http or https address.
+    """
+    scheme, mark, rest = text.strip().partition("://")
+    if not mark:
+        scheme, rest = "http", text.strip()
+    try:
+        parts = urlsplit(f"{scheme.lower()}://{rest}")
+        port = parts.port
+        host = parts.hostname or ("127.0.0.1" if rest.startswith(":") else "")
+    except ValueError as error:
+        raise _bad(origin, str(error)) from None
+    if parts.scheme not in ("http", "https"):
+        raise _bad(origin, "it begins with neither http:// nor https://")
+    if not host or any(sign.isspace() or not sign.isprintable() for sign in parts.netloc):
+        raise _bad(origin, "it names no host")
+    if port is None and not mark:
+        port = default_port
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - replaced, not bound
+    literal = f"[{host}]" if ":" in host else host
+    shown = literal if port is None else f"{literal}:{port}"
+    return Address(
+        url=f"{parts.scheme}://{shown}{parts.path.rstrip('/')}",
+        host=host,
+        shown=shown,
+        loopback=is_loopback(host),
+    )
+
+
+def _bad(origin: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"{origin} is not the address of a server",
+        why=why,
+        hint="write it as http://127.0.0.1:11434 or https://host",
+        code="BAD_BASE_URL",
+    )
