@@ -1,0 +1,96 @@
+"""What a speech recognition engine is, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from echotrace.model.measure import Finding
+from echotrace.model.report import TranscriptSegment, Word
+
+if TYPE_CHECKING:
+    from echotrace.providers.stt.pieces import Piece, PieceLimits
+    from echotrace.telemetry import TelemetryCollector
+
+__all__ = ["IsStopped", "SttEngine", "SttStopped", "Transcript", "join_texts", "never_stopped"]
+
+IsStopped = Callable[[], bool]
+"""Asked between segments: whether nobody waits for the transcript any more."""
+
+
+def never_stopped() -> bool:
+    """Let the work go on to its end."""
+    return False
+
+
+class SttStopped(Exception):  # noqa: N818 - it is no error: the caller asked for it
+    """A transcription was given up because its caller no longer waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What an engine heard; all times are seconds on the recording's clock.
+
+    ``audio_s`` is how much audio the engine was given, ``inference_ms`` how long it computed:
+    reading and decoding the recording are not in it. ``language`` is what was recognised, or None.
+    """
+
+    text: str
+    words: tuple[Word, ...] = ()
+    segments: tuple[TranscriptSegment, ...] = ()
+    audio_s: float = 0.0
+    inference_ms: float = 0.0
+    language: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class SttEngine(Protocol):
+    """A recogniser that runs on this machine.
+
+    The order of calls is ``check``, ``load``, perhaps ``warm_up``, ``transcribe`` any number of
+    times, ``close``. They may be made from a worker thread, one at a time.
+    """
+
+    name: str
+    """Such as ``faster-whisper:tiny``; it stands beside every figure."""
+    note: str | None
+    """What a reader must know of its quality, or None."""
+    limits: PieceLimits
+    """How the recording is to be cut for it."""
+
+    def check(self) -> None:
+        """Raise now, before any work, what would make ``load`` fail for sure.
+
+        Raises:
+            MissingDependency: its package or its model is missing.
+            UsageError: a setting does not fit it.
+        """
+
+    def load(self, collector: TelemetryCollector) -> float:
+        """Load the model in a span ``model_load``; return milliseconds."""
+
+    def warm_up(self, collector: TelemetryCollector) -> float:
+        """Run once on half a second of silence in a span ``warm_up``; return milliseconds."""
+
+    def transcribe(
+        self,
+        pieces: Iterable[Piece],
+        collector: TelemetryCollector,
+        *,
+        is_stopped: IsStopped = never_stopped,
+    ) -> Transcript:
+        """Transcribe pieces of one channel, each in a span ``inference``.
+
+        Raises:
+            SttStopped: ``is_stopped`` returned True between two segments.
+            MissingDependency: the engine failed on this audio.
+        """
+
+    def close(self) -> None:
+        """Free the model; the engine may be loaded again."""
+
+
+def join_texts(texts: Iterable[str]) -> str:
+    """Join pieces of text by single spaces, leaving out the empty ones."""
+    return " ".join(part for text in texts if (part := text.strip()))

@@ -1,0 +1,168 @@
+"""Where a faster-whisper model lies on this machine, found without loading or downloading anything.
+
+Left to itself the library asks the network for a file that is missing, even when told not to, and
+explains a damaged folder by the name of an internal file; everything is therefore looked up here
+first, and only a folder that is complete is handed on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from echotrace.config.privacy import forbid_telemetry
+from echotrace.errors import MissingDependency, ProviderError, UsageError
+
+__all__ = [
+    "TINY_REPOSITORY",
+    "check_installed",
+    "download",
+    "find_model",
+    "is_cached",
+    "repository_of",
+]
+
+TINY_REPOSITORY = "Systran/faster-whisper-tiny"
+"""The repository of ``tiny``, known here so that a look into the cache loads no library."""
+
+_FILES = ("model.bin", "config.json", "tokenizer.json")
+_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def find_model(model: str) -> Path | None:
+    """Return the folder of a model: a directory that was given, or one of the local cache.
+
+    None means that the cache holds nothing of it.
+
+    Raises:
+        MissingDependency: the directory does not exist, or some of its files are missing.
+        UsageError: no model has this name.
+    """
+    if os.path.isdir(model):  # noqa: PTH112 - a name with a NUL byte is False here, not an error
+        folder = Path(model)
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+        if not any((folder / name).is_file() for name in _VOCABULARIES):
+            missing.append("vocabulary.json")
+        if missing:
+            raise _incomplete(f"the folder {_shown(model)}", missing)
+        return folder
+    if model.startswith((".", "~", os.sep)) or model.count("/") > 1:
+        raise _no_folder(model)
+    repository = repository_of(model)
+    found = {name: _cached(repository, name) for name in _FILES}
+    vocabulary = [path for name in _VOCABULARIES if (path := _cached(repository, name))]
+    missing = [name for name, path in found.items() if path is None]
+    if not vocabulary:
+        missing.append("vocabulary.txt")
+    if not missing:
+        return Path(str(found["model.bin"])).parent
+    if len(missing) <= len(_FILES):
+        raise _incomplete(f"the model {_shown(model)} in the local cache", missing, model=model)
+    return None
+
+
+def is_cached(repository: str) -> bool:
+    """Whether the local cache holds all files of a repository; nothing is loaded."""
+    if find_spec("faster_whisper") is None or find_spec("huggingface_hub") is None:
+        return False
+    return all(_cached(repository, name) for name in _FILES) and any(
+        _cached(repository, name) for name in _VOCABULARIES
+    )
+
+
+def repository_of(model: str) -> str:
+    """Return the Hugging Face repository of a size such as ``tiny``, or of ``owner/name``.
+
+    Raises:
+        UsageError: no model has this name.
+    """
+    if model == "tiny":
+        return TINY_REPOSITORY
+    if _REPOSITORY.fullmatch(model):
+        return model
+    from faster_whisper.utils import _MODELS
+
+    if model in _MODELS:
+        return str(_MODELS[model])
+    near = difflib.get_close_matches(model, _MODELS, n=1, cutoff=0.5)
+    raise UsageError(
+        f"faster-whisper has no model {_shown(model)}",
+        why=f"the sizes are {', '.join(_MODELS)}",
+        hint=f"did you mean faster-whisper:{near[0]}?" if near else "or give a model's directory",
+        code="UNKNOWN_MODEL",
+    )
+
+
+def download(model: str) -> Path:
+    """Download a model into the local cache and return its folder; the user has allowed it.
+
+    Raises:
+        MissingDependency: faster-whisper is not installed.
+        ProviderError: the network or the repository cannot be reached.
+    """
+    check_installed()
+    forbid_telemetry()
+    from faster_whisper.utils import download_model
+
+    repository = repository_of(model)
+    try:
+        folder = download_model(repository)
+    except Exception as error:  # noqa: BLE001 - the hub raises its own, httpx's and OS errors
+        raise ProviderError(
+            f"the model {_shown(model)} could not be downloaded from {repository}",
+            why=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            hint="check the network, or give a model's directory: --stt faster-whisper:DIRECTORY",
+            code="MODEL_DOWNLOAD",
+        ) from None
+    return Path(folder)
+
+
+def check_installed() -> None:
+    """Raise if faster-whisper itself is missing; it is not imported.
+
+    Raises:
+        MissingDependency: it is.
+    """
+    if find_spec("faster_whisper") is None:
+        raise MissingDependency(
+            "faster-whisper is not installed",
+            hint='pip install "faster-whisper>=1.2.1,<2"',
+            code="FASTER_WHISPER_MISSING",
+        )
+
+
+def _cached(repository: str, name: str) -> str | None:
+    forbid_telemetry()
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(repository, name)
+    return path if isinstance(path, str) and Path(path).is_file() else None
+
+
+def _incomplete(what: str, missing: list[str], *, model: str | None = None) -> MissingDependency:
+    again = f"--stt faster-whisper:{model} --allow-download" if model else "copy the whole folder"
+    return MissingDependency(
+        f"{what} is incomplete",
+        why=f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+        hint=again,
+        code="MODEL_INCOMPLETE",
+    )
+
+
+def _no_folder(model: str) -> MissingDependency:
+    return MissingDependency(
+        f"there is no model folder {_shown(model)}",
+        why=f"relative to {_shown(str(Path.cwd()))}" if not model.startswith(("/", "~")) else "",
+        hint="give the folder that holds model.bin, or a size: --stt faster-whisper:tiny",
+        code="MODEL_FOLDER",
+    )
+
+
+def _shown(text: str) -> str:
+    r"""Return a name that can be printed: one line, bytes that are no UTF-8 as ``\xNN``."""
+    printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return repr(printable) if not printable.isprintable() else printable

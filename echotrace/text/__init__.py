@@ -1,0 +1,1 @@
+"""Text as data: reading transcripts, normalising words, aligning them and counting the errors."""

@@ -1,0 +1,118 @@
+import pytest
+
+from echotrace.errors import ExitCode, MissingDependency, UsageError
+from echotrace.providers.stt import choose, sphinx
+from echotrace.providers.stt.choose import choose_engine, named_engine
+from tests.fakes.scripted_whisper import put_into_cache
+
+needs_sphinx = pytest.mark.skipif(
+    sphinx.find_spec("pocketsphinx") is None, reason="pocketsphinx has no wheel for this Python"
+)
+
+
+def test_auto_takes_tiny_when_the_cache_has_it(hub_cache, scripted_model, make_settings, collector):
+    put_into_cache(scripted_model, hub_cache)
+    chosen = choose_engine(make_settings(), collector)
+    assert chosen.engine.name == "faster-whisper:tiny"
+    assert (chosen.doubt, chosen.findings) == (None, ())
+
+
+@needs_sphinx
+def test_auto_takes_the_embedded_engine_otherwise_and_says_how_to_get_better(
+    hub_cache, make_settings, collector
+):
+    chosen = choose_engine(make_settings(), collector)
+    assert chosen.engine.name == "sphinx"
+    assert "embedded" in chosen.doubt
+    (finding,) = chosen.findings
+    assert finding.code == "STT_EMBEDDED"
+    assert "--stt faster-whisper:tiny --allow-download" in finding.hint
+
+
+@needs_sphinx
+def test_half_a_model_in_the_cache_is_no_model(hub_cache, scripted_model, make_settings, collector):
+    put_into_cache(scripted_model, hub_cache, without=("tokenizer.json",))
+    assert choose_engine(make_settings(), collector).engine.name == "sphinx"
+
+
+@needs_sphinx
+def test_auto_may_download_when_it_is_allowed_and_says_when_that_failed(
+    hub_cache, make_settings, collector, monkeypatch
+):
+    """A closed port stands for the network that is not there; nothing leaves the machine."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    chosen = choose_engine(make_settings(allow_download=True), collector)
+    assert chosen.engine.name == "sphinx"
+    assert "download failed" in chosen.doubt
+    assert [span.status for span in collector.spans] == ["failed"]
+
+
+@needs_sphinx
+def test_offline_wins_over_a_permission_to_download(hub_cache, make_settings, collector):
+    chosen = choose_engine(make_settings(offline=True, allow_download=True), collector)
+    assert chosen.engine.name == "sphinx"
+    assert collector.spans == ()
+
+
+def test_auto_without_any_engine_is_a_missing_dependency(
+    hub_cache, make_settings, collector, monkeypatch
+):
+    monkeypatch.setattr(sphinx, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependency) as caught:
+        choose_engine(make_settings(), collector)
+    assert caught.value.code == "NO_ENGINE"
+    assert caught.value.exit_code == ExitCode.MISSING
+
+
+def test_auto_never_takes_the_english_engine_for_another_language(
+    hub_cache, make_settings, collector
+):
+    with pytest.raises(MissingDependency) as caught:
+        choose_engine(make_settings(language="de"), collector)
+    assert caught.value.code == "NO_ENGINE"
+
+
+@pytest.mark.parametrize("name", ["faster-whisper:tiny", "faster-whisper", "faster-whisper:/no"])
+def test_an_engine_that_was_named_is_never_swapped(hub_cache, make_settings, collector, name):
+    with pytest.raises(MissingDependency) as caught:
+        choose_engine(make_settings(engine=name), collector)
+    assert caught.value.exit_code == ExitCode.MISSING
+
+
+@needs_sphinx
+def test_the_embedded_engine_counts_when_it_was_named(make_settings, collector):
+    chosen = choose_engine(make_settings(engine="sphinx"), collector)
+    assert (chosen.doubt, chosen.findings) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("faster_whisper:tiny", "faster-whisper"),
+        ("fasterwhisper", "faster-whisper"),
+        ("sphynx", "sphinx"),
+        ("tiny", "faster-whisper:tiny"),
+        ("tinyy", "faster-whisper:tiny"),
+        ("large", "faster-whisper:large"),
+        ("whisper:base", "faster-whisper:tiny"),
+        ("deepgram", "sphinx"),
+        ("", "sphinx"),
+        ("faster-whisper:", "faster-whisper:tiny"),
+        ("sphinx:en-us", "--stt sphinx"),
+        ("auto:tiny", "auto"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest(make_settings, name, hint):
+    with pytest.raises(UsageError) as caught:
+        named_engine(name, make_settings())
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_the_names_are_those_that_can_be_built(make_settings, scripted_model):
+    assert set(choose._NAMES) == {"faster-whisper", "sphinx"}
+    assert named_engine(f"faster-whisper:{scripted_model}", make_settings()).name == (
+        "faster-whisper:scripted"
+    )
