@@ -1,0 +1,1 @@
+"""Renderers: a Report in, text out; a renderer computes nothing beyond formatting."""

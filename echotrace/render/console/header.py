@@ -1,0 +1,56 @@
+"""The head of the page: which run of which version, on which recording, and how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from echotrace.render.console.figures import clock, number
+from echotrace.render.console.layout import Page, style_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from echotrace.model.report import Report, Source
+
+__all__ = ["header"]
+
+
+def header(report: Report, page: Page) -> Iterator[Text]:
+    """Yield the title line and what was analysed."""
+    source = report.source
+    name = Text.assemble((f"EchoTrace {page.data(report.tool.version, limit=12)}", "bold"))
+    job = f"job {page.data(report.job_id, limit=max(8, page.width - name.cell_len - 7))}"
+    yield Text.assemble(name, " " * (page.width - name.cell_len - cell_len(job)), (job, "dim"))
+    yield Text(page.glyphs.rule * page.width, style="dim")
+    file = Text.assemble((page.data(source.path, limit=2 * (page.width - 12)), "bold"))
+    if source.synthetic:
+        file.append("  SYNTHETIC", "bold magenta")
+    word = report.status.value
+    rows = [
+        ("file", file),
+        ("audio", Text(page.data(_audio(source)))),
+        ("status", Text(word.upper(), style=style_of(word) or "bold")),
+        ("created", Text(page.data(report.created_at, limit=40))),
+    ]
+    if source.start_s or source.end_s is not None:
+        end = "the end" if source.end_s is None else clock(source.end_s)
+        rows.insert(2, ("cut", Text(f"from {clock(source.start_s)} to {end} of the file")))
+    yield from page.pairs(rows)
+
+
+def _audio(source: Source) -> str:
+    parts = []
+    if source.duration_s is not None:
+        parts.append(clock(source.duration_s))
+    if source.sample_rate_hz is not None:
+        parts.append(f"{number(source.sample_rate_hz)} Hz")
+    if source.channels:
+        count = len(source.channels)
+        roles = ", ".join(channel.role for channel in source.channels)
+        parts.append(f"{count} channel{'' if count == 1 else 's'} ({roles})")
+    kind = dict.fromkeys(word for word in (source.container, source.codec) if word)
+    parts.append(" ".join(kind))
+    return ", ".join(part for part in parts if part) or "unknown"
