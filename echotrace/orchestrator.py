@@ -1,0 +1,395 @@
+"""One run: open the recording once, gather the analyzers, leave a Report whatever fails.
+
+The order of stages follows from what each analyzer requires. Analyzers run concurrently, but their
+timed sections do not: on two cores a stage that shares them reads three times too slow, so one
+lock lets a single CPU-bound or timed section run at a time. A stage that fails costs its own result
+and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from echotrace.aggregator import Parts, aggregate
+from echotrace.errors import EchoTraceError, ExitCode, UsageError
+from echotrace.isolation import IsolationError, plain_result, run_isolated
+from echotrace.model.measure import Finding, Severity, Status
+from echotrace.model.outcome import Inputs, Outcome
+from echotrace.model.report import AnalyzerResult, Report, Source, SpanRecord
+from echotrace.model.run import RunEvent, RunOutcome, RunRequest, StageFailure
+from echotrace.plugins import PluginRef, find_plugins
+from echotrace.telemetry import TelemetryCollector, use_collector
+from echotrace.telemetry.waterfall import span_records, waterfall
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from echotrace.audio.handle import Audio
+    from echotrace.config.settings import Settings
+
+__all__ = ["analyze", "analyze_async", "default_stages", "failed_report", "run"]
+
+_LOG = logging.getLogger("echotrace")
+
+
+Listener = Callable[[RunEvent], None]
+
+
+def default_stages() -> tuple[str, ...]:
+    """Return the names of every registered analyzer, built-in ones first."""
+    return tuple(find_plugins("analyzers").plugins)
+
+
+async def run(
+    request: RunRequest,
+    settings: Settings,
+    *,
+    collector: TelemetryCollector | None = None,
+    on_event: Listener | None = None,
+) -> RunOutcome:
+    """Analyse one recording.
+
+    Raises:
+        InputError: the recording cannot be used.
+        UsageError: a stage is unknown, or the cut does not fit.
+    """
+    return await _Run(request, settings, collector or TelemetryCollector(), on_event).go()
+
+
+def failed_report(path: str, error: EchoTraceError, *, synthetic: bool = False) -> Report:
+    """Return the report of a run that never began: no figures, and the error as its finding."""
+    from echotrace.config.settings import Settings
+
+    finding = Finding(
+        code=error.code,
+        severity=Severity.CRITICAL,
+        message=f"{error.what}: {error.why}" if error.why else error.what,
+        hint=error.hint or None,
+    )
+    return aggregate(
+        Parts(
+            job_id=_job_id(),
+            created_at=_now(),
+            source=Source(path=path, synthetic=synthetic),
+            stages=("audio",),
+            settings=Settings(),
+            analyzers={
+                "audio": AnalyzerResult(status="unavailable", reason=error.what, code=error.code)
+            },
+            findings=(finding,),
+        )
+    )
+
+
+def _job_id() -> str:
+    return uuid4().hex[:12]
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+class _Run:
+    def __init__(
+        self,
+        request: RunRequest,
+        settings: Settings,
+        collector: TelemetryCollector,
+        on_event: Listener | None,
+    ) -> None:
+        self._request = request
+        self._settings = settings
+        self._collector = collector
+        self._on_event = on_event
+        self._lock = asyncio.Lock()
+        self._audio: asyncio.Future[Audio] = asyncio.get_running_loop().create_future()
+        self._done: dict[str, asyncio.Event] = {}
+        self._results: dict[str, Any] = {}
+        self._entries: dict[str, AnalyzerResult] = {}
+        self._findings: list[Finding] = []
+        self._failures: list[StageFailure] = []
+
+    async def go(self) -> RunOutcome:
+        registry = find_plugins("analyzers")
+        self._findings += registry.findings
+        asked = self._request.stages or tuple(registry.plugins)
+        classes = self._load(asked, registry.plugins)
+        with use_collector(self._collector), self._collector.span("analyze") as root:
+            await self._gather(classes)
+        report = self._report(asked, total_ms=(root.end_ns - root.start_ns) / 1e6)
+        return RunOutcome(report=report, failures=tuple(self._failures))
+
+    def _load(
+        self, asked: tuple[str, ...], plugins: Mapping[str, PluginRef]
+    ) -> dict[str, tuple[PluginRef, Any]]:
+        """Load the classes of the stages and of all that they require, in a runnable order."""
+        order: dict[str, tuple[PluginRef, Any]] = {}
+
+        def visit(name: str, path: tuple[str, ...]) -> None:
+            if name in order or name in self._entries:
+                return
+            if name in path:
+                circle = " -> ".join((*path, name))
+                raise UsageError(f"analyzers require each other in a circle: {circle}")
+            if name not in plugins:
+                raise _unknown_stage(name, tuple(plugins))
+            try:
+                kind = plugins[name].load()
+                required = tuple(getattr(kind, "requires", ()))
+            except Exception as error:  # noqa: BLE001 - a plug-in may raise anything at import
+                self._fail(name, error, built_in=plugins[name].built_in)
+                return
+            for other in required:
+                if other not in plugins:
+                    self._not_run(name, f"it needs {other!r}, which is not installed")
+                    return
+                visit(other, (*path, name))
+            order[name] = (plugins[name], kind)
+
+        for name in asked:
+            visit(name, ())
+        return order
+
+    async def _gather(self, classes: dict[str, tuple[PluginRef, Any]]) -> None:
+        self._done = {name: asyncio.Event() for name in classes}
+        tasks = [asyncio.create_task(self._open_audio())]
+        tasks += [
+            asyncio.create_task(self._stage(name, ref, kind))
+            for name, (ref, kind) in classes.items()
+        ]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._audio.done() and not self._audio.cancelled() and not self._audio.exception():
+                self._audio.result().close()
+
+    async def _open_audio(self) -> None:
+        from echotrace.audio.handle import AudioOptions, open_audio
+
+        request, limits = self._request, self._settings.audio
+        options = AudioOptions(
+            start_s=request.start_s,
+            end_s=request.end_s,
+            caller_channel=limits.caller_channel,
+            max_duration_s=limits.max_duration_s,
+            max_decoded_mib=limits.max_decoded_mib,
+            keep_samples=set(self._done) != {"signal"} or request.spectral,
+        )
+        self._emit("started", "audio")
+        async with self._lock:
+            audio = await asyncio.to_thread(
+                open_audio,
+                request.path,
+                options=options,
+                collector=self._collector,
+                stdin=request.stdin,
+            )
+        self._findings += audio.findings
+        self._audio.set_result(audio)
+        self._emit("finished", "audio")
+
+    async def _stage(self, name: str, ref: PluginRef, kind: Any) -> None:
+        try:
+            await self._run_stage(name, ref, kind)
+        finally:
+            self._done[name].set()
+
+    async def _run_stage(self, name: str, ref: PluginRef, kind: Any) -> None:
+        audio = None
+        if getattr(kind, "needs_audio", True):
+            audio = await asyncio.shield(self._audio)
+        for other in getattr(kind, "requires", ()):
+            if other in self._done:
+                await self._done[other].wait()
+            if other not in self._results:
+                self._not_run(name, f"it needs the result of {other!r}, which there is none of")
+                return
+        self._emit("started", name)
+        try:
+            result = await self._analyze(ref, kind, audio)
+        except Exception as error:  # noqa: BLE001 - one stage's failure leaves the others' results
+            self._fail(name, error, built_in=ref.built_in)
+            return
+        self._keep(name, ref, result)
+        self._emit("finished", name)
+
+    async def _analyze(self, ref: PluginRef, kind: Any, audio: Audio | None) -> Any:
+        arguments: dict[str, Any] = {
+            "audio": audio,
+            "settings": self._settings,
+            "results": dict(self._results),
+            "inputs": self._request.inputs,
+            "spectral": self._request.spectral,
+        }
+        if ref.built_in:
+            analyzer = kind(self._collector)
+            return await analyzer.analyze(
+                self._request.path, timed_section=self._timed_section, **arguments
+            )
+        async with self._lock:
+            with self._collector.span(ref.name, analyzer=ref.target):
+                return await run_isolated(
+                    kind,
+                    self._collector,
+                    self._request.path,
+                    arguments,
+                    timeout_s=self._settings.analyzer_timeout_s,
+                )
+
+    def _timed_section(self) -> AbstractAsyncContextManager[None]:
+        return self._lock
+
+    def _keep(self, name: str, ref: PluginRef, result: Any) -> None:
+        if isinstance(result, Outcome):
+            self._findings += result.findings
+            result = result.data
+        self._results[name] = result
+        if ref.built_in:
+            self._entries[name] = AnalyzerResult(status="ok")
+            return
+        data, masked = plain_result(result)
+        self._entries[name] = AnalyzerResult(status="ok", data=data)
+        if masked:
+            self._findings.append(
+                Finding(
+                    code="NON_FINITE_RESULT",
+                    severity=Severity.WARNING,
+                    message=f"analyzer {name!r} returned NaN or infinity at {', '.join(masked)}",
+                    hint="return None where there is nothing to measure",
+                )
+            )
+
+    def _not_run(self, name: str, reason: str) -> None:
+        self._entries[name] = AnalyzerResult(status="not_run", reason=reason)
+        self._emit("failed", name, reason)
+
+    def _fail(self, name: str, error: BaseException, *, built_in: bool) -> None:
+        if isinstance(error, EchoTraceError):
+            code, reason, hint = error.code, error.what, error.hint or None
+            if error.why:
+                reason = f"{reason}: {error.why}"
+            exit_code = error.exit_code
+        elif isinstance(error, IsolationError):
+            code, reason, hint, exit_code = error.code, str(error), None, ExitCode.PASS
+        else:
+            code = "INTERNAL_ERROR" if built_in else "ANALYZER_FAILED"
+            reason = f"{type(error).__name__}: {error}"
+            hint = "run again with --debug and report what it prints" if built_in else None
+            exit_code = ExitCode.INTERNAL if built_in else ExitCode.PASS
+        _LOG.debug("stage %s failed", name, exc_info=error)
+        self._entries[name] = AnalyzerResult(status="unavailable", reason=reason, code=code)
+        self._findings.append(
+            Finding(
+                code=code,
+                severity=Severity.CRITICAL if built_in else Severity.WARNING,
+                message=f"{name} has no result: {reason}",
+                hint=hint,
+            )
+        )
+        if not built_in:
+            exit_code = ExitCode.PASS
+        self._failures.append(StageFailure(stage=name, error=error, exit_code=exit_code))
+        self._emit("failed", name, reason)
+
+    def _report(self, asked: tuple[str, ...], *, total_ms: float) -> Report:
+        llm = self._results.get("llm")
+        if llm is not None and llm.ttft_ms.status is Status.UNAVAILABLE:
+            error = EchoTraceError(str(llm.ttft_ms.reason), code="LLM_UNAVAILABLE")
+            exit_code = ExitCode.PROVIDER if self._request.llm_required else ExitCode.PASS
+            self._failures.append(StageFailure(stage="llm", error=error, exit_code=exit_code))
+        records = span_records(self._collector.spans)
+        return aggregate(
+            Parts(
+                job_id=_job_id(),
+                created_at=_now(),
+                source=self._source(),
+                stages=asked,
+                settings=self._settings,
+                signal=self._results.get("signal"),
+                transcription=self._results.get("transcription"),
+                llm=llm,
+                spans=records,
+                total_ms=total_ms,
+                bottleneck=_bottleneck(records),
+                analyzers=self._entries,
+                findings=tuple(self._findings),
+            )
+        )
+
+    def _source(self) -> Source:
+        return replace(self._audio.result().source, synthetic=self._request.synthetic)
+
+    def _emit(self, kind: str, stage: str, reason: str | None = None) -> None:
+        if self._on_event:
+            self._on_event(RunEvent(kind=kind, stage=stage, reason=reason))
+
+
+def _bottleneck(records: Sequence[SpanRecord]) -> str | None:
+    """Name the longest part of the critical path; simulated spans and the run's own are none."""
+    return waterfall([item for item in records if item.parent and not item.simulated]).bottleneck
+
+
+def _unknown_stage(name: str, known: tuple[str, ...]) -> UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return UsageError(
+        f"there is no stage {name!r}",
+        hint=f"did you mean {near[0]!r}?" if near else f"the stages are {', '.join(known)}",
+        code="UNKNOWN_STAGE",
+    )
+
+
+async def analyze_async(
+    path: str | os.PathLike[str],
+    *,
+    reference: str | None = None,
+    transcript: str | os.PathLike[str] | None = None,
+    stages: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Report:
+    """Analyse one recording and return its Report; the async twin of :func:`analyze`.
+
+    Args:
+        path: the recording.
+        reference: what was really said.
+        transcript: a file with what the user's own pipeline heard.
+        stages: names of analyzers; None runs every registered one.
+        settings: values by dotted key (``{"stt.engine": "sphinx"}``), over environment and files.
+
+    Raises:
+        EchoTraceError: the recording cannot be used, or a setting does not fit. A stage that
+            fails raises nothing: the report's ``status`` and ``warnings`` say so.
+    """
+    from echotrace.config.loader import load_settings
+
+    loaded = load_settings(settings or {}, environ=os.environ, cwd=Path.cwd())
+    request = RunRequest(
+        path=os.fspath(path),
+        stages=tuple(stages) if stages is not None else None,
+        inputs=Inputs(
+            reference=reference,
+            transcript_path=os.fspath(transcript) if transcript is not None else None,
+        ),
+    )
+    return (await run(request, loaded.settings)).report
+
+
+def analyze(path: str | os.PathLike[str], **options: Any) -> Report:
+    """Analyse one recording and return its Report; the options are those of ``analyze_async``.
+
+    Raises:
+        RuntimeError: an event loop is running in this thread; await ``analyze_async`` there.
+    """
+    return asyncio.run(analyze_async(path, **options))

@@ -1,0 +1,126 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from echotrace.errors import UsageError
+from echotrace.gates import Figure, check_names, parse
+
+FIGURES = {"wer": 0.2, "snr": 25.0, "kind": "barge_in", "yield": 900.0}
+
+
+def lookup(name: str) -> Figure:
+    if name in FIGURES:
+        return Figure(FIGURES[name])
+    return Figure(None, "not run")
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("wer > 0.10", True),
+        ("wer > .2", False),
+        ("wer >= 0.2", True),
+        ("wer < 1e-1", False),
+        ("wer != 0.2", False),
+        ("kind = barge_in and yield > 800", True),
+        ('kind == "barge_in"', True),
+        ("kind != backchannel", True),
+        ("wer > 0.5 or snr < 30", True),
+        ("not wer > 0.5", True),
+        ("not (wer > 0.1 and snr > 20)", False),
+        ("ttft > 1000", None),
+        ("ttft > 1000 and wer > 0.5", False),
+        ("ttft > 1000 or wer > 0.1", True),
+        ("ttft > 1000 or wer > 0.5", None),
+        ("not ttft > 1000", None),
+        ("kind > 3", None),
+        ("kind = 3", False),
+    ],
+)
+def test_expressions_evaluate_with_three_outcomes(text, holds):
+    assert parse(text).verdict(lookup).holds is holds
+
+
+def test_the_reason_of_an_unknown_is_kept():
+    verdict = parse("ttft > 1000").verdict(lookup)
+    assert verdict.reasons == ("ttft: not run",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "wer",
+        "wer >",
+        "> 3",
+        "wer > 0.1 and",
+        "(wer > 1",
+        "wer > 1)",
+        "wer ~ 3",
+        "wer > >",
+        "1 > wer",
+    ],
+)
+def test_what_does_not_fit_is_a_usage_error_that_quotes_the_expression(text):
+    with pytest.raises(UsageError, match="does not fit") as raised:
+        parse(text)
+    assert repr(text) in raised.value.what
+
+
+def test_depth_and_length_are_bounded():
+    with pytest.raises(UsageError):
+        parse("(" * 400 + "wer > 1" + ")" * 400)
+    with pytest.raises(UsageError):
+        parse("wer > 1 or " * 200 + "wer > 1")
+
+
+def test_an_unknown_name_is_refused_before_the_run_with_the_nearest():
+    with pytest.raises(UsageError) as raised:
+        check_names(parse("werr > 0.1"))
+    assert "'wer'" in raised.value.hint
+    assert check_names(parse("transcription.counts.deletions > 3")).names == (
+        "transcription.counts.deletions",
+    )
+
+
+leaves = st.sampled_from(["wer > 0.1", "wer > 0.5", "ttft > 1"])
+trees = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        inner.map(lambda text: f"not ({text})"),
+        st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(
+            lambda parts: f"({parts[0]}) {parts[1]} ({parts[2]})"
+        ),
+    ),
+    max_leaves=8,
+)
+
+
+def kleene(text: str) -> bool | None:
+    return parse(text).verdict(lookup).holds
+
+
+@given(trees, trees)
+def test_kleene_laws(left, right):
+    def negate(value):
+        return None if value is None else not value
+
+    assert kleene(f"not (({left}) and ({right}))") is kleene(f"(not ({left})) or (not ({right}))")
+    assert kleene(f"not (not ({left}))") is kleene(left)
+    assert kleene(f"({left}) and ({right})") is kleene(f"({right}) and ({left})")
+    assert kleene(f"not ({left})") is negate(kleene(left))
+
+
+@given(trees)
+def test_an_unknown_can_be_decided_either_way_by_what_it_was(text):
+    def with_ttft(value):
+        return (
+            parse(text)
+            .verdict(lambda name: Figure(value) if name == "ttft" else lookup(name))
+            .holds
+        )
+
+    unknown = kleene(text)
+    if unknown is not None:
+        assert with_ttft(0.0) is unknown
+        assert with_ttft(2.0) is unknown
