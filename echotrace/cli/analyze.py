@@ -1,0 +1,179 @@
+"""``echotrace analyze``: profile one recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from echotrace.gates import Expression
+
+__all__ = ["analyze"]
+
+
+def analyze(
+    file: Annotated[str, typer.Argument(help="The recording; - reads it from stdin.")],
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="What was really said.")
+    ] = None,
+    reference_file: Annotated[
+        Path | None, typer.Option("--reference-file", help="A text file with what was really said.")
+    ] = None,
+    transcript: Annotated[
+        str | None,
+        typer.Option(
+            "--transcript",
+            help="What your own pipeline heard: text, or JSON with word times. No engine runs.",
+        ),
+    ] = None,
+    stt: Annotated[
+        str | None,
+        typer.Option(
+            "--stt",
+            help="The engine under audit: faster-whisper:SIZE, faster-whisper:FOLDER or sphinx. "
+            "Default: faster-whisper tiny when it is cached, else sphinx.",
+        ),
+    ] = None,
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            "--gold", help="An engine that gives the gold transcript: faster-whisper:large-v2."
+        ),
+    ] = None,
+    llm: Annotated[
+        str | None,
+        typer.Option("--llm", help="The language model to probe: groq:MODEL, ollama:MODEL, mock."),
+    ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option("--stages", help="Only these: signal,transcription,llm. Default: all."),
+    ] = None,
+    start: Annotated[
+        float | None, typer.Option("--start", help="Begin here, in seconds of the recording.")
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option("--end", help="Stop here, in seconds of the recording.")
+    ] = None,
+    caller_channel: Annotated[
+        str | None,
+        typer.Option("--caller-channel", help="The caller's channel: left, right or a number."),
+    ] = None,
+    spectral: Annotated[
+        bool,
+        typer.Option("--spectral", help="Add bandwidth and flatness (librosa; slow to load)."),
+    ] = False,
+    export_only: Annotated[
+        bool,
+        typer.Option(
+            "--export-only", "--json", help="Print exactly one JSON document and nothing else."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the report's JSON to this file.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let --output replace a file that exists.")
+    ] = False,
+    fail_under: Annotated[
+        float | None, typer.Option("--fail-under", help="Gate: the lowest score to accept.")
+    ] = None,
+    max_wer: Annotated[
+        float | None, typer.Option("--max-wer", help="Gate: the highest WER, as a ratio (0.10).")
+    ] = None,
+    max_ttft_ms: Annotated[
+        float | None, typer.Option("--max-ttft-ms", help="Gate: the longest time to first token.")
+    ] = None,
+    min_snr_db: Annotated[
+        float | None, typer.Option("--min-snr-db", help="Gate: the lowest SNR to accept.")
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option("--fail-on", help='Gate: an expression that must not hold: "wer > 0.10".'),
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Forbid every connection but to this machine.")
+    ] = False,
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="Let a missing speech model be downloaded.")
+    ] = False,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="The threshold profile to judge by.")
+    ] = None,
+    max_duration: Annotated[
+        float | None,
+        typer.Option("--max-duration", help="The longest recording to accept, in seconds."),
+    ] = None,
+    max_decoded_mib: Annotated[
+        int | None,
+        typer.Option("--max-decoded-mib", help="The most that a file may unpack to, in MiB."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Use this file as the user's configuration.")
+    ] = None,
+    no_tui: Annotated[
+        bool, typer.Option("--no-tui", help="Print the report instead of opening the app.")
+    ] = False,
+    color: Annotated[
+        bool | None, typer.Option("--color/--no-color", help="Force colour on or off.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell no progress.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> int:
+    """Profile one recording: signal, transcription and the language model's latency."""
+    from echotrace.cli.execute import Presentation, execute
+    from echotrace.cli.options import caller_index, load, read_reference, split_stages
+    from echotrace.model.outcome import Inputs
+    from echotrace.model.run import RunRequest
+
+    gates = _gates(fail_under, max_wer, max_ttft_ms, min_snr_db, fail_on or [])
+    provider, _, model = (llm or "").partition(":")
+    flags: dict[str, Any] = {
+        "audio.caller_channel": caller_index(caller_channel),
+        "audio.max_duration_s": max_duration,
+        "audio.max_decoded_mib": max_decoded_mib,
+        "stt.engine": stt,
+        "stt.gold": gold,
+        "stt.allow_download": allow_download or None,
+        "llm.provider": provider or None,
+        "llm.model": model or None,
+        "offline": offline or None,
+        "profile": profile,
+    }
+    request = RunRequest(
+        path=file,
+        stages=split_stages(stages),
+        inputs=Inputs(
+            reference=read_reference(reference, reference_file), transcript_path=transcript
+        ),
+        start_s=start,
+        end_s=end,
+        spectral=spectral,
+        llm_required=bool(llm),
+    )
+    show = Presentation(
+        as_json=export_only, output=output, force=force, quiet=quiet, debug=debug, color=color
+    )
+    return execute(request, load(flags, config, quiet=quiet), gates, show)
+
+
+def _gates(
+    fail_under: float | None,
+    max_wer: float | None,
+    max_ttft_ms: float | None,
+    min_snr_db: float | None,
+    fail_on: list[str],
+) -> tuple[Expression, ...]:
+    bounds = (
+        (fail_under, "score < {:g}"),
+        (max_wer, "wer > {:g}"),
+        (max_ttft_ms, "ttft > {:g}"),
+        (min_snr_db, "snr < {:g}"),
+    )
+    texts = [form.format(bound) for bound, form in bounds if bound is not None] + fail_on
+    if not texts:
+        return ()
+    from echotrace.gates import check_names, parse
+
+    return tuple(check_names(parse(text)) for text in texts)

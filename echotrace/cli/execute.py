@@ -1,0 +1,101 @@
+"""From a request to stdout and an exit code: what ``analyze`` and ``demo`` share."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from echotrace.cli.output import check_target, show_report, write_text
+from echotrace.cli.progress import progress
+from echotrace.cli.runner import exit_code_of, run_until_signal
+from echotrace.cli.streams import reserve_stdout, tell_error
+from echotrace.errors import EchoTraceError, ExitCode, worst_exit_code
+
+if TYPE_CHECKING:
+    from echotrace.config.settings import Settings
+    from echotrace.gates import Expression
+    from echotrace.model.run import RunRequest
+
+__all__ = ["Presentation", "execute"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presentation:
+    """How a run shows itself: JSON or a reader's report, where else it goes, how much is told."""
+
+    as_json: bool = False
+    output: Path | None = None
+    force: bool = False
+    quiet: bool = False
+    debug: bool = False
+    color: bool | None = None
+
+
+def execute(
+    request: RunRequest,
+    settings: Settings,
+    gates: tuple[Expression, ...],
+    show: Presentation,
+) -> ExitCode:
+    """Run, write what was asked for, and return the exit code.
+
+    With ``show.as_json`` an unusable recording still gives one JSON document: a report of status
+    failed whose only finding is the error.
+
+    Raises:
+        EchoTraceError: nothing could be run; stdout was not touched, or holds the failed report.
+    """
+    if show.output is not None:
+        check_target(show.output, force=show.force)
+    with reserve_stdout() as stdout:
+        try:
+            return _run(request, settings, gates, show, stdout)
+        except EchoTraceError as error:
+            if show.as_json:
+                from echotrace.audio.door import printable
+                from echotrace.orchestrator import failed_report
+
+                report = failed_report(printable(request.path), error, synthetic=request.synthetic)
+                show_report(report, stdout, as_json=True, color=False)
+            raise
+
+
+def _run(
+    request: RunRequest,
+    settings: Settings,
+    gates: tuple[Expression, ...],
+    show: Presentation,
+    stdout: TextIO,
+) -> ExitCode:
+    from echotrace.gates import evaluate_gates
+    from echotrace.orchestrator import run
+
+    with progress(Path(request.path).name, quiet=show.quiet) as listener:
+        outcome = run_until_signal(run(request, settings, on_event=listener))
+    if gates:
+        report = replace(outcome.report, gates=evaluate_gates(outcome.report, gates))
+        outcome = replace(outcome, report=report)
+    codes = [exit_code_of(outcome)]
+    if show.output is not None:
+        try:
+            write_text(show.output, outcome.report.to_json() + "\n")
+        except EchoTraceError as error:  # the report still goes to stdout
+            tell_error(error.what, why=error.why, hint=error.hint)
+            codes.append(error.exit_code)
+    show_report(outcome.report, stdout, as_json=show.as_json, color=show.color)
+    for failure in outcome.failures:
+        if show.debug:
+            traceback.print_exception(failure.error)
+        if failure.exit_code is not ExitCode.PASS:
+            _tell_failure(failure.stage, failure.error)
+    return worst_exit_code(codes)
+
+
+def _tell_failure(stage: str, error: BaseException) -> None:
+    if isinstance(error, EchoTraceError):
+        tell_error(f"{stage}: {error.what}", why=error.why, hint=error.hint)
+    else:
+        hint = "run again with --debug and report what it prints"
+        tell_error(f"{stage} failed inside EchoTrace: {type(error).__name__}: {error}", hint=hint)

@@ -1,0 +1,56 @@
+"""Progress of a run on stderr: a status line on a terminal, one line a file elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from echotrace.cli.streams import safe_line, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from echotrace.model.run import RunEvent
+
+__all__ = ["progress"]
+
+_WORDS = {
+    "audio": "decoding and measuring frames",
+    "signal": "signal quality",
+    "transcription": "transcribing",
+    "llm": "probing the language model",
+}
+
+
+@contextmanager
+def progress(name: str, *, quiet: bool) -> Iterator[Callable[[RunEvent], None] | None]:
+    """Show what a run is doing until it ends; ``name`` is the recording's."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _status_line(name) as listener:
+            yield listener
+    else:
+        tell(f"echotrace: analysing {name}")
+        yield None
+
+
+@contextmanager
+def _status_line(name: str) -> Iterator[Callable[[RunEvent], None]]:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    running: list[str] = []
+    with console.status(Text(f"analysing {safe_line(name)}"), refresh_per_second=10) as status:
+
+        def listen(event: RunEvent) -> None:
+            word = _WORDS.get(event.stage, event.stage)
+            if event.kind == "started":
+                running.append(word)
+            elif word in running:
+                running.remove(word)
+            status.update(Text(f"{safe_line(name)}: {', '.join(running) or 'finishing'}"))
+
+        yield listen

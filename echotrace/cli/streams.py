@@ -1,0 +1,80 @@
+"""stdout is the result, stderr tells the story: who may write where.
+
+While a run is on, file descriptor 1 points at stderr, so that whatever a library or a contributor's
+analyzer prints cannot mix with the result.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["discard_output", "reserve_stdout", "safe_line", "tell", "tell_error"]
+
+
+def safe_line(text: str) -> str:
+    """Return text as one printable line: control characters are shown, line breaks folded."""
+    folded = " ".join(text.split())
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in folded
+    )
+
+
+def tell(text: str) -> None:
+    """Write one line to stderr; a closed stderr is no reason to fail."""
+    with suppress(OSError, ValueError, AttributeError):
+        encoding = sys.stderr.encoding or "ascii"
+        indent = text[: len(text) - len(text.lstrip(" "))]
+        line = safe_line(text).encode(encoding, "backslashreplace").decode(encoding)
+        sys.stderr.write(f"{indent}{line}\n")
+        sys.stderr.flush()
+
+
+def tell_error(what: str, *, why: str = "", hint: str = "") -> None:
+    """Write what happened, why, and what to try, a line each."""
+    tell(f"echotrace: error: {what}")
+    if why:
+        tell(f"  why: {why}")
+    if hint:
+        tell(f"  try: {hint}")
+
+
+@contextmanager
+def reserve_stdout() -> Iterator[TextIO]:
+    """Give the caller the real stdout and everybody else stderr, at the level of descriptors."""
+    sys.stdout.flush()
+    try:
+        private = os.dup(1)
+    except OSError:  # stdout is closed: there is nobody to write to
+        private = os.open(os.devnull, os.O_WRONLY)
+    original = sys.stdout
+    stream = os.fdopen(private, "w", encoding=original.encoding, errors="backslashreplace")
+    spare = os.dup(private)
+    try:
+        os.dup2(2, 1)
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+    sys.stdout = sys.stderr
+    try:
+        yield stream
+    finally:
+        sys.stdout = original
+        os.dup2(spare, 1)
+        os.close(spare)
+        with suppress(OSError):
+            stream.close()
+
+
+def discard_output() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush meets no closed pipe."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError):
+        os.dup2(null, 1)
+    os.close(null)

@@ -1,0 +1,419 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from echotrace.errors import ExitCode
+from echotrace.model.schema import SCHEMA_FILE
+from tests.fakes.cli import COMMAND, DEMO, echotrace, environment
+from tests.fakes.distribution import install
+
+CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
+FAST = f"faster-whisper:{DEMO / 'models/whisper-mini-fast'}"
+SCHEMA = json.loads(SCHEMA_FILE.read_text("utf-8"))
+TEXT = "I am going to cancel my credit card"
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+def analyze(*arguments, home, **extra):
+    return echotrace("analyze", *arguments, home=home, **extra)
+
+
+def test_bare_command_says_what_to_do_first(home):
+    result = echotrace(home=home)
+    assert result.code == 0
+    assert "echotrace demo" in result.stdout
+    assert list(home.iterdir()) == []
+
+
+def test_version_and_help(home):
+    assert echotrace("--version", home=home).stdout.startswith("echotrace ")
+    assert "Python" in echotrace("version", home=home).stdout
+    text = " ".join(echotrace("analyze", "--help", home=home).stdout.split())
+    for code in ExitCode:
+        assert f"{code.value} " in text
+    assert "--fail-under" in text
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["empty", "read-only", "none"])
+def test_the_first_run_gives_one_valid_document_whatever_the_home(home, kind):
+    if kind == "read-only":
+        home.chmod(0o500)
+    result = analyze(
+        CLIP,
+        "--reference",
+        TEXT,
+        "--stt",
+        FAST,
+        "--export-only",
+        home=None if kind == "none" else home,
+        cwd=home.parent,
+    )
+    home.chmod(0o700)
+    assert (result.code, "Traceback" in result.stderr) == (0, False), result.stderr
+    report = result.document
+    jsonschema.validate(report, SCHEMA)
+    assert report["status"] == "complete"
+    assert report["signal"]["channels"][0]["snr_db"]["value"] == pytest.approx(10, abs=2)
+    assert report["transcription"]["engine"].startswith("faster-whisper:")
+    assert report["transcription"]["wer"]["status"] == "measured"
+    assert report["probes"]["llm"]["ttft_ms"]["status"] == "simulated"
+    assert report["score"]["status"] == "partial"
+    assert [item["metric"] for item in report["score"]["not_scored"]] == ["ttft_ms"]
+    assert list(home.iterdir()) == []
+
+
+def test_the_spans_nest_under_the_run_and_keep_their_names(home):
+    report = analyze(CLIP, "--stt", FAST, "--json", home=home).document
+    spans = {item["name"]: item for item in report["latency"]["spans"]}
+    for name in ("audio_decode", "signal_analysis", "stt_audit", "llm_ttft"):
+        assert spans[name]["parent"] == "analyze"
+        assert spans[name]["status"] == "ok"
+    assert spans["inference"]["parent"] == "stt_audit"
+    end = spans["analyze"]["duration_ms"]
+    assert all(item["start_ms"] + item["duration_ms"] <= end + 0.01 for item in spans.values())
+
+
+def test_no_reference_means_no_wer_and_says_what_to_pass(home):
+    report = analyze(CLIP, "--stt", FAST, "--json", home=home).document
+    figure = report["transcription"]["wer"]
+    assert figure["status"] == "not_measurable"
+    assert "value" not in figure
+    assert "--reference" in figure["reason"]
+
+
+def test_the_reader_gets_a_report_and_stderr_the_progress(home):
+    result = analyze(CLIP, "--reference", TEXT, "--stt", FAST, home=home)
+    assert result.code == 0
+    for word in ("EchoTrace", "SNR", "WER", "[MOCK]", "Gold:", "Actual:"):
+        assert word in result.stdout
+    assert "\x1b" not in result.stdout
+    assert "analysing" in result.stderr
+    assert analyze(CLIP, "--stt", FAST, "--stages", "signal", "-q", home=home).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("gates", "code"),
+    [
+        (["--max-wer", "5"], 0),
+        (["--min-snr-db", "60"], 1),
+        (["--max-wer", "0", "--min-snr-db", "60"], 1),
+        (["--fail-on", "snr < 60 and wer > 5"], 0),
+        (["--max-ttft-ms", "1"], 8),
+        (["--fail-under", "1"], 8),
+        (["--fail-under", "1", "--min-snr-db", "60"], 1),
+        (["--fail-on", "werr > 1"], 2),
+        (["--fail-on", "wer >"], 2),
+    ],
+)
+def test_gates_decide_the_exit_code(home, gates, code):
+    result = analyze(CLIP, "--reference", TEXT, "--stt", FAST, "--json", *gates, home=home)
+    assert result.code == code, result.stderr
+    if code != 2:
+        outcomes = {item["outcome"] for item in result.document["gates"]}
+        assert outcomes <= {"pass", "fail", "not_enough_evidence"}
+
+
+def test_a_complete_score_can_be_gated(home):
+    arguments = (CLIP, "--stages", "signal", "--json", "--fail-under")
+    assert analyze(*arguments, "50", home=home).code == 0
+    assert analyze(*arguments, "95", home=home).code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nowhere.wav"], 3, "does not exist"),
+        ([str(CLIP), "--stages", "signal,llmm"], 2, "did you mean 'llm'"),
+        ([str(CLIP), "--stt", "whisperr"], 2, "whisper"),
+        ([str(CLIP), "--stt", "faster-whisper:tiny", "--offline"], 5, "tiny"),
+        ([str(CLIP), "--stt", "faster-whisper:/no/such/folder"], 5, "/no/such/folder"),
+        ([str(CLIP), "--caller-channel", "middle"], 2, "left"),
+        ([str(CLIP), "--caller-channel", "7"], 2, "channel"),
+        ([str(CLIP), "--start", "3", "--end", "1"], 2, "--start"),
+        ([str(CLIP), "--start", "999"], 3, "999"),
+        ([str(CLIP), "--reference", "a", "--reference-file", "b"], 2, "exclude"),
+        ([str(CLIP), "--reference-file", "missing.txt"], 3, "missing.txt"),
+        ([str(CLIP), "--profile", "defualt"], 2, "default"),
+        ([str(CLIP), "--config", "missing.toml"], 2, "missing.toml"),
+        ([str(CLIP), "--bogus"], 2, "--bogus"),
+        ([], 2, "FILE"),
+        ([str(CLIP), "-o", "/nowhere/at/all/x.json"], 6, "/nowhere/at/all"),
+    ],
+)
+def test_what_does_not_fit_gets_one_clear_line_and_its_code(home, arguments, code, words):
+    result = analyze(*arguments, home=home)
+    assert result.code == code, result.stderr
+    assert words.lower() in result.stderr.lower()
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("echotrace: error:") == 1
+
+
+def test_an_unusable_recording_still_gives_one_document(home):
+    (home / "empty.wav").touch()
+    result = analyze("empty.wav", "--export-only", home=home)
+    assert result.code == 3
+    jsonschema.validate(result.document, SCHEMA)
+    assert result.document["status"] == "failed"
+    assert result.document["warnings"][0]["code"] == "EMPTY_FILE"
+
+
+def test_a_missing_model_leaves_the_other_stages_results(home):
+    result = analyze(CLIP, "--stt", "faster-whisper:tiny", "--json", home=home)
+    assert result.code == 5
+    report = result.document
+    assert report["status"] == "partial"
+    assert report["signal"]["channels"]
+    assert report["transcription"] is None
+    assert report["analyzers"]["transcription"]["status"] == "unavailable"
+
+
+def test_standard_input_is_a_recording_too(home):
+    result = analyze("-", "--stages", "signal", "--json", home=home, stdin=CLIP.read_bytes())
+    assert result.code == 0, result.stderr
+    assert result.document["source"]["path"] == "-"
+
+
+def test_a_report_is_written_whole_never_over_another_and_opens_again(home):
+    arguments = (CLIP, "--stages", "signal", "--output", "report.json")
+    first = analyze(*arguments, home=home)
+    assert first.code == 0
+    saved = (home / "report.json").read_text("utf-8")
+    assert analyze(*arguments, home=home).code == 2
+    assert (home / "report.json").read_text("utf-8") == saved
+    assert analyze(*arguments, "--force", home=home).code == 0
+    (home / "report.json").write_text(saved, "utf-8")
+    assert echotrace("open", "report.json", home=home).stdout == first.stdout
+    assert echotrace("open", "report.json", "--json", home=home).stdout == saved
+    assert [path.name for path in home.iterdir()] == ["report.json"]
+
+
+@pytest.mark.parametrize("name", ["missing.json", "folder", "pipe", "newer.json", "text.json"])
+def test_what_cannot_be_opened_is_refused(home, name):
+    (home / "folder").mkdir()
+    os.mkfifo(home / "pipe")
+    (home / "newer.json").write_text('{"schema": "echotrace.report/99"}')
+    (home / "text.json").write_text("hello")
+    result = echotrace("open", name, home=home)
+    assert result.code == 3
+    assert result.stderr.count("echotrace: error:") == 1
+
+
+def test_a_reader_that_leaves_early_is_no_error(home):
+    process = subprocess.Popen(
+        [*COMMAND, "analyze", str(CLIP), "--stages", "signal", "--json"],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    stderr = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait() == 0
+    assert "Traceback" not in stderr
+    assert "Broken" not in stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run_and_writes_nothing(home, number, code):
+    install(
+        home / "plugins",
+        "waiting",
+        "analyzers",
+        {"waiting": "Waiting"},
+        "import asyncio, sys\n"
+        "class Waiting:\n"
+        "    def __init__(self, collector): pass\n"
+        "    async def analyze(self, audio_path, **kwargs):\n"
+        "        print('now waiting', file=sys.stderr, flush=True)\n"
+        "        await asyncio.Event().wait()\n",
+    )
+    process = subprocess.Popen(
+        [*COMMAND, "analyze", str(CLIP), "--stages", "waiting", "--json", "-o", "report.json"],
+        env=environment(home, PYTHONPATH=str(home / "plugins")),
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    for line in process.stderr:
+        if b"now waiting" in line:
+            break
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert stdout == b""
+    assert b"Traceback" not in stderr
+    assert not (home / "report.json").exists()
+
+
+PLUGIN = """
+import numpy as np, sys
+class Base:
+    requires = ()
+    def __init__(self, collector): self._collector = collector
+class Good(Base):
+    requires = ("signal",)
+    async def analyze(self, audio_path, *, audio, settings, results, **kwargs):
+        print("a line on stdout that must not be there")
+        samples = audio.read(0, 0.0, 0.5)
+        return {"frames": len(samples), "level": np.float32(0.5), "bad": float("nan"),
+                "channels": len(results["signal"].channels), "_collector": self._collector}
+class Plain:
+    def __init__(self, collector): pass
+    def analyze(self, audio_path, **kwargs): return {"path": audio_path}
+class Raises(Base):
+    async def analyze(self, audio_path, **kwargs): raise RuntimeError("it [bold]broke[/bold]")
+class Mutates(Base):
+    async def analyze(self, audio_path, *, audio, **kwargs):
+        audio.features[0].speech_probability[:] = 0
+class Needs(Base):
+    requires = ("raises",)
+    async def analyze(self, audio_path, **kwargs): return {}
+class Hangs(Base):
+    def analyze(self, audio_path, **kwargs):
+        import threading; threading.Event().wait()
+"""
+
+
+def test_contributed_analyzers_run_at_arms_length(home):
+    """Bad inputs, row 66: import error, raises, hangs, NaN, mutates its input, prints to stdout."""
+    points = {
+        name.lower(): name for name in ("Good", "Plain", "Raises", "Mutates", "Needs", "Hangs")
+    }
+    install(home / "a", "contributed", "analyzers", points, PLUGIN)
+    install(home / "b", "unimportable", "analyzers", {"unimportable": "X"}, "import nothing_here\n")
+    result = analyze(
+        CLIP,
+        "--stt",
+        FAST,
+        "--json",
+        home=home,
+        PYTHONPATH=f"{home / 'a'}:{home / 'b'}",
+        ECHOTRACE_ANALYZER_TIMEOUT_S="0.5",
+    )
+    assert result.code == 0, result.stderr
+    report = result.document
+    jsonschema.validate(report, SCHEMA)
+    entries = report["analyzers"]
+    assert entries["good"]["data"] == {
+        "frames": 8000,
+        "level": 0.5,
+        "bad": None,
+        "channels": 1,
+    }
+    assert entries["plain"]["data"] == {"path": str(CLIP)}
+    assert entries["raises"]["status"] == "unavailable"
+    assert "RuntimeError" in entries["raises"]["reason"]
+    assert "read-only" in entries["mutates"]["reason"]
+    assert entries["needs"]["status"] == "not_run"
+    assert entries["hangs"]["code"] == "ANALYZER_TIMEOUT"
+    assert "nothing_here" in entries["unimportable"]["reason"]
+    assert {entries[name]["status"] for name in ("signal", "transcription", "llm")} == {"ok"}
+    assert report["status"] == "partial"
+    assert report["signal"]["channels"][0]["snr_db"]["status"] == "measured"
+    assert {"good", "raises", "hangs"} <= {item["name"] for item in report["latency"]["spans"]}
+    assert "NON_FINITE_RESULT" in {item["code"] for item in report["warnings"]}
+
+
+NO_NETWORK = """
+import socket
+def refuse(*args, **kwargs): raise AssertionError("a connection was tried")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+"""
+
+
+def test_demo_runs_without_any_network_and_says_that_it_is_synthetic(home):
+    (home / "sitecustomize.py").write_text(NO_NETWORK)
+    result = echotrace("demo", home=home, PYTHONPATH=str(home))
+    assert result.code == 0, result.stderr
+    assert result.stdout.lower().count("synthetic") >= 2
+    assert "cancel my credit card" in result.stdout
+    assert "Traceback" not in result.stderr
+    report = echotrace("demo", "--json", home=home, PYTHONPATH=str(home)).document
+    assert report["source"]["synthetic"] is True
+    assert report["transcription"]["gold_source"] == "reference"
+    assert report["transcription"]["gold_engine_transcript"]
+
+
+HYGIENE = """
+import sys
+from echotrace.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print(sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+HEAVY = {
+    "numpy",
+    "scipy",
+    "textual",
+    "rich",
+    "soundfile",
+    "soxr",
+    "av",
+    "librosa",
+    "onnxruntime",
+    "faster_whisper",
+    "ctranslate2",
+    "pocketsphinx",
+    "huggingface_hub",
+    "webrtcvad",
+    "jiwer",
+    "whisper_normalizer",
+    "groq",
+    "ollama",
+    "httpx",
+    "pydantic",
+    "platformdirs",
+    "asyncio",
+}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        ["analyze", "--help"],
+        ["demo", "--help"],
+        ["open", "--help"],
+        ["version"],
+        [],
+    ],
+)
+def test_light_commands_load_no_engine(home, arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", HYGIENE, *arguments],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(eval(done.stderr.strip().splitlines()[-1]))
+    assert loaded & HEAVY == set()
+
+
+def test_a_json_run_loads_neither_pydantic_nor_a_renderer_nor_an_sdk(home):
+    done = subprocess.run(
+        [sys.executable, "-c", HYGIENE, "analyze", str(CLIP), "--stt", FAST, "--json", "-q"],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(eval(done.stderr.strip().splitlines()[-1]))
+    assert (
+        loaded & {"pydantic", "textual", "librosa", "scipy", "groq", "ollama", "av.video"} == set()
+    )

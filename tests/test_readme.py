@@ -1,0 +1,89 @@
+"""The README's commands do what it says: each console block is run, each snippet used."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from echotrace.errors import ExitCode
+from tests.fakes.cli import DEMO, REPOSITORY, echotrace, environment
+
+README = (REPOSITORY / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.removeprefix("$ ").partition("#")[0].strip()
+    for kind, block in BLOCKS
+    if kind == "console"
+    for line in block.splitlines()
+    if line.startswith("$ ")
+]
+OURS = [shlex.split(command)[1:] for command in COMMANDS if command.startswith("echotrace ")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copy(DEMO / "call.wav", tmp_path / "call.wav")
+    (tmp_path / "heard.txt").write_text("hello i lost my wallet and i need to cancel my credit car")
+    (tmp_path / "said.txt").write_text("hello i lost my wallet and i need to cancel my credit card")
+    return tmp_path
+
+
+def test_the_two_commands_open_the_readme_and_are_all_that_ci_calls():
+    assert COMMANDS[:2] == ["make demo", "make test"]
+    script = (REPOSITORY / ".ci/run").read_text("utf-8").splitlines()
+    assert [line for line in script if line.startswith("make")] == ["make test", "make demo"]
+    assert len(OURS) >= 7
+
+
+@pytest.mark.parametrize("arguments", [item for item in OURS if item[0] != "open"], ids=shlex.join)
+def test_a_command_works_as_written(folder, arguments):
+    result = echotrace(*arguments, home=folder)
+    assert result.code == 0, result.stderr
+    assert "EchoTrace" in result.stdout or result.document
+    if "--output" in arguments:
+        written = arguments[arguments.index("--output") + 1]
+        opened = echotrace("open", written, home=folder)
+        assert opened.stdout == result.stdout
+
+
+def test_a_command_that_opens_a_report_names_one_that_another_command_wrote():
+    opened = [item[1] for item in OURS if item[0] == "open"]
+    written = [item[item.index("--output") + 1] for item in OURS if "--output" in item]
+    assert opened == written
+
+
+def test_every_exit_code_is_in_the_table():
+    for code in ExitCode:
+        assert re.search(rf"^\|.*\b{code.value}\b.*\|", README, re.MULTILINE), code
+
+
+def test_the_python_snippets_run(folder):
+    snippets = [block for kind, block in BLOCKS if kind == "python"]
+    assert len(snippets) == 2
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(snippets)],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Measurement(" in done.stdout
+
+
+def test_the_configuration_loads(folder):
+    (block,) = (text for kind, text in BLOCKS if kind == "toml" and "[stt]" in text)
+    (folder / ".echotrace.toml").write_text(block)
+    arguments = ("analyze", "call.wav", "--stages", "signal", "--json")
+    assert echotrace(*arguments, home=folder).document["score"]["profile"] == "telephony"
+
+
+def test_the_pictures_are_there():
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert (REPOSITORY / picture).read_text("utf-8").startswith("<svg")
