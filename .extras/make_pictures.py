@@ -1,6 +1,6 @@
 """Draw the README's pictures: what `echotrace demo` prints, as SVG.
 
-    python .extras/make_pictures.py
+python .extras/make_pictures.py
 """
 
 import asyncio

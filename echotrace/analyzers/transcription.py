@@ -99,7 +99,8 @@ class TranscriptionAnalyzer:
                 # The thread stops between two segments; until then it still reads the recording.
                 stop.set()
                 await asyncio.wait({work}, timeout=_STOP_WAIT_S)
-                work.cancel()
+                if not work.cancel() and not work.cancelled():
+                    work.exception()  # that it was stopped is known; asyncio would log it as lost
                 raise
         _mark_stage(engine=outcome.data.engine)
         return outcome

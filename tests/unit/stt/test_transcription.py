@@ -299,7 +299,7 @@ def test_cancelling_ends_the_work_and_its_process(make_settings, tmp_path):
     pytest.importorskip("pocketsphinx", reason="pocketsphinx has no wheel for this Python")
     path = tmp_path / "noise.wav"
     soundfile.write(path, np.random.default_rng(1).normal(0, 0.05, 60 * RATE_HZ), RATE_HZ)
-    threads = set(threading.enumerate())
+    threads, lost = set(threading.enumerate()), []
     collector = TelemetryCollector()
 
     async def run(audio):
@@ -311,6 +311,7 @@ def test_cancelling_ends_the_work_and_its_process(make_settings, tmp_path):
                 loop.call_soon_threadsafe(loaded.set)
 
         collector.add_listener(tell)
+        loop.set_exception_handler(lambda loop, context: lost.append(context))
         task = asyncio.create_task(
             TranscriptionAnalyzer(collector).analyze(
                 str(path), audio=audio, settings=make_settings(engine="sphinx")
@@ -322,9 +323,9 @@ def test_cancelling_ends_the_work_and_its_process(make_settings, tmp_path):
             await task
 
     with open_audio(path, options=AudioOptions()) as audio:
-        began = time.monotonic()
         asyncio.run(run(audio))
-        assert time.monotonic() - began < 60
     assert set(threading.enumerate()) <= threads
     (stage,) = [span for span in collector.spans if span.name == "stt_audit"]
     assert stage.status == "cancelled"
+    assert not [span for span in collector.spans if span.name == "inference"]
+    assert lost == []

@@ -9,6 +9,7 @@ from echotrace.text.align import align_words, character_errors
 WORDS = ["a", "b", "c", "ab", "abc", "jump", "jumps", "jumped", "over"]
 words = st.lists(st.sampled_from(WORDS), max_size=12)
 
+
 def levenshtein(gold, actual):
     """The textbook table, written apart from what is tested."""
     row = list(range(len(actual) + 1))
