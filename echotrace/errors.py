@@ -9,7 +9,7 @@ why, and what to try. The tree::
     +-- InputError            3   the recording, transcript or reference cannot be used
     |   +-- SchemaError       3   a saved report cannot be opened by this version
     +-- ProviderError         4   a provider that was named, or the network, is unavailable
-    +-- MissingDependency     5   a model or an optional package is missing
+    +-- MissingDependencyError 5   a model or an optional package is missing
     +-- StorageError          6   a file or folder cannot be written
     +-- InternalError        70   a fault in EchoTrace itself
 """
@@ -24,7 +24,7 @@ __all__ = [
     "ExitCode",
     "InputError",
     "InternalError",
-    "MissingDependency",
+    "MissingDependencyError",
     "ProviderError",
     "SchemaError",
     "StorageError",
@@ -137,7 +137,7 @@ class ProviderError(EchoTraceError):
     default_hint = "check the provider's address, key and status"
 
 
-class MissingDependency(EchoTraceError):
+class MissingDependencyError(EchoTraceError):
     """A model or an optional package is missing."""
 
     exit_code = ExitCode.MISSING

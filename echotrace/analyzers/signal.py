@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from echotrace.audio.levels import amplitude_dbfs
 from echotrace.audio.snr import SnrResult, estimate_snr
-from echotrace.errors import MissingDependency
+from echotrace.errors import MissingDependencyError
 from echotrace.model.measure import Finding, Measurement, Severity, Status
 from echotrace.model.outcome import Inputs, Outcome
 from echotrace.model.report import (
@@ -107,7 +107,7 @@ class SignalAnalyzer:
         with self._collector.span("spectral_details"):
             try:
                 meters = [SpectralMeter() for _ in range(audio.channels)]
-            except MissingDependency as error:
+            except MissingDependencyError as error:
                 gone = SpectralDetails(
                     Measurement.unavailable("Hz", error.what),
                     Measurement.unavailable("1", error.what),

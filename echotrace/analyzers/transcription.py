@@ -76,7 +76,7 @@ class TranscriptionAnalyzer:
 
         Raises:
             InputError: the user's transcript cannot be used.
-            MissingDependency: an engine that was named, or every engine, is missing or fails.
+            MissingDependencyError: an engine that was named, or every engine, is missing or fails.
             UsageError: an engine's name or a setting does not fit.
         """
         del audio_path, results, kwargs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from echotrace.audio.vad import FRAME_SAMPLES, SAMPLE_RATE_HZ
-from echotrace.errors import MissingDependency
+from echotrace.errors import MissingDependencyError
 from echotrace.model.measure import Measurement
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ class SpectralMeter:
     """Streaming: two numbers per 32 ms frame are kept, whatever the length.
 
     Raises:
-        MissingDependency: librosa cannot be imported.
+        MissingDependencyError: librosa cannot be imported.
     """
 
     def __init__(self) -> None:
         try:
             import librosa
         except ImportError as error:
-            raise MissingDependency(
+            raise MissingDependencyError(
                 "spectral details need librosa",
                 why=str(error),
                 hint="pip install librosa",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from echotrace.config.privacy import forbid_telemetry
-from echotrace.errors import MissingDependency
+from echotrace.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def silero_model_path() -> Path:
     """Find the Silero file of the installed faster-whisper without importing that package.
 
     Raises:
-        MissingDependency: faster-whisper is not installed, or carries no such file.
+        MissingDependencyError: faster-whisper is not installed, or carries no such file.
     """
     from importlib.util import find_spec
 
@@ -74,7 +74,7 @@ def silero_model_path() -> Path:
         found = sorted(Path(folder, "assets").glob("silero_vad*.onnx"))
         if found:
             return found[-1]
-    raise MissingDependency(
+    raise MissingDependencyError(
         "the speech detector's model is missing",
         why="faster-whisper is not installed" if spec is None else "its wheel holds no Silero file",
         hint='pip install "faster-whisper>=1.2.1,<2"',
@@ -89,7 +89,7 @@ def _session() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingDependency(
+        raise MissingDependencyError(
             "the speech detector needs onnxruntime",
             why=str(error),
             hint="pip install onnxruntime",
@@ -105,7 +105,7 @@ def _session() -> Any:
         str(path), sess_options=options, providers=["CPUExecutionProvider"]
     )
     if {item.name for item in session.get_inputs()} != {"input", "h", "c"}:
-        raise MissingDependency(
+        raise MissingDependencyError(
             f"the speech detector's model {path.name} has another interface than is known",
             why="this version of faster-whisper carries a newer Silero model",
             hint='pip install "faster-whisper>=1.2.1,<2"',

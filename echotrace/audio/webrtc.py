@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from echotrace.errors import MissingDependency
+from echotrace.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class WebrtcVad:
         try:
             import webrtcvad
         except ImportError as error:
-            raise MissingDependency(
+            raise MissingDependencyError(
                 "the second speech detector needs webrtcvad",
                 why=str(error),
                 hint="pip install webrtcvad-wheels",

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from echotrace.errors import MissingDependency
+from echotrace.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def demo_runs() -> Iterator[tuple[str, RunRequest, Settings]]:
     """Yield name, request and settings of each demo recording; the user's settings stay out of it.
 
     Raises:
-        MissingDependency: the installation lacks its demo files.
+        MissingDependencyError: the installation lacks its demo files.
     """
     from echotrace.config.settings import AudioSettings, LlmSettings, Settings, SttSettings
     from echotrace.model.outcome import Inputs
@@ -32,7 +32,7 @@ def demo_runs() -> Iterator[tuple[str, RunRequest, Settings]]:
     try:
         truths = json.loads((DEMO_FOLDER / "demo.json").read_text("utf-8"))
     except OSError as error:
-        raise MissingDependency(
+        raise MissingDependencyError(
             "the demo files are not in this installation",
             why=str(error),
             hint="pip install --force-reinstall echotrace",

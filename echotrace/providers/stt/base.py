@@ -63,7 +63,7 @@ class SttEngine(Protocol):
         """Raise now, before any work, what would make ``load`` fail for sure.
 
         Raises:
-            MissingDependency: its package or its model is missing.
+            MissingDependencyError: its package or its model is missing.
             UsageError: a setting does not fit it.
         """
 
@@ -84,7 +84,7 @@ class SttEngine(Protocol):
 
         Raises:
             SttStopped: ``is_stopped`` returned True between two segments.
-            MissingDependency: the engine failed on this audio.
+            MissingDependencyError: the engine failed on this audio.
         """
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from echotrace.errors import MissingDependency, ProviderError, UsageError
+from echotrace.errors import MissingDependencyError, ProviderError, UsageError
 from echotrace.model.measure import Finding, Severity
 from echotrace.providers.stt.base import SttEngine
 
@@ -43,7 +43,7 @@ def choose_engine(settings: Settings, collector: TelemetryCollector) -> EngineCh
 
     Raises:
         UsageError: no engine has this name.
-        MissingDependency: the engine that was named is not on this machine, or none at all is.
+        MissingDependencyError: the engine that was named is not on this machine, or none at all is.
     """
     if settings.stt.engine != "auto":
         return EngineChoice(engine=named_engine(settings.stt.engine, settings))
@@ -52,8 +52,8 @@ def choose_engine(settings: Settings, collector: TelemetryCollector) -> EngineCh
         return EngineChoice(engine=named_engine(f"faster-whisper:{DEFAULT_MODEL}", settings))
     try:
         engine = named_engine("sphinx", settings)
-    except (MissingDependency, UsageError) as error:
-        raise MissingDependency(
+    except (MissingDependencyError, UsageError) as error:
+        raise MissingDependencyError(
             "there is no speech recogniser on this machine for this run",
             why=f"{why}; {error.what}",
             hint=_ADVICE,
@@ -80,7 +80,7 @@ def named_engine(name: str, settings: Settings) -> SttEngine:
 
     Raises:
         UsageError: no engine or model has this name, or a setting does not fit it.
-        MissingDependency: the package or the model is not on this machine.
+        MissingDependencyError: the package or the model is not on this machine.
     """
     provider, separator, model = name.partition(":")
     engine: SttEngine
@@ -118,7 +118,7 @@ def _why_not_default(settings: Settings, collector: TelemetryCollector) -> str |
     try:
         with collector.span("model_download", engine=f"faster-whisper:{DEFAULT_MODEL}"):
             download(DEFAULT_MODEL)
-    except (MissingDependency, ProviderError) as error:
+    except (MissingDependencyError, ProviderError) as error:
         return f"{missing} and its download failed ({error.why})"
     return None
 

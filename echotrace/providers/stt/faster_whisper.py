@@ -16,7 +16,7 @@ from time import perf_counter_ns, process_time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.config.privacy import forbid_telemetry
-from echotrace.errors import ConfigError, MissingDependency, UsageError
+from echotrace.errors import ConfigError, MissingDependencyError, UsageError
 from echotrace.model.measure import Finding, Severity
 from echotrace.model.report import TranscriptSegment, Word
 from echotrace.providers.stt.base import (
@@ -75,11 +75,11 @@ class FasterWhisperEngine:
         try:
             if find_model(self._model) is not None or self._may_download:
                 return
-        except MissingDependency as error:
+        except MissingDependencyError as error:
             if error.code == "MODEL_INCOMPLETE" and self._may_download and not self._is_folder():
                 return
             raise
-        raise MissingDependency(
+        raise MissingDependencyError(
             f"the model of {self.name} is not on this machine",
             why="there is no such folder and no such model in the local cache; "
             "nothing is downloaded unless it is allowed",
@@ -194,7 +194,7 @@ class FasterWhisperEngine:
                     hint="stt.language takes a code such as en, de, or auto",
                     code="UNKNOWN_LANGUAGE",
                 ) from None
-            raise MissingDependency(
+            raise MissingDependencyError(
                 f"{self.name} failed while transcribing",
                 why=_first_line(error),
                 hint="try another model: --stt faster-whisper:tiny",
@@ -241,14 +241,14 @@ class FasterWhisperEngine:
     def _folder(self, collector: TelemetryCollector) -> Path:
         try:
             folder = find_model(self._model)
-        except MissingDependency:
+        except MissingDependencyError:
             folder = None  # incomplete, and check() found that it may be downloaded
         if folder is None:
             with collector.span("model_download", engine=self.name):
                 folder = download(self._model)
         return folder
 
-    def _load_error(self, error: Exception) -> UsageError | MissingDependency:
+    def _load_error(self, error: Exception) -> UsageError | MissingDependencyError:
         text = _first_line(error)
         options = self._settings
         if "compute type" in text:
@@ -259,13 +259,13 @@ class FasterWhisperEngine:
                 code="COMPUTE_TYPE",
             )
         if "CUDA" in text or "cuda" in text:
-            return MissingDependency(
+            return MissingDependencyError(
                 f"there is no usable GPU for {self.name}",
                 why=text,
                 hint="stt.device = cpu",
                 code="DEVICE_MISSING",
             )
-        return MissingDependency(
+        return MissingDependencyError(
             f"the model of {self.name} cannot be loaded",
             why=f"its files are damaged or of another kind: {text}",
             hint="fetch the model again, or give another directory",

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from echotrace.errors import MissingDependency, UsageError
+from echotrace.errors import MissingDependencyError, UsageError
 from echotrace.model.report import TranscriptSegment, Word
 from echotrace.providers.stt.base import (
     IsStopped,
@@ -60,7 +60,7 @@ class SphinxEngine:
                 code="SPHINX_LANGUAGE",
             )
         if find_spec("pocketsphinx") is None:
-            raise MissingDependency(
+            raise MissingDependencyError(
                 "the embedded engine sphinx is not installed",
                 why="pocketsphinx has no wheel for Python 3.14 yet"
                 if sys.version_info >= (3, 14)
@@ -180,15 +180,15 @@ class SphinxEngine:
             raise _failed(reply["error"])
         return reply
 
-    def _ended(self) -> MissingDependency:
+    def _ended(self) -> MissingDependencyError:
         process = self._process
         status = process.wait() if process else None
         self.close()
         return _failed(f"its process ended with status {status}")
 
 
-def _failed(why: str) -> MissingDependency:
-    return MissingDependency(
+def _failed(why: str) -> MissingDependencyError:
+    return MissingDependencyError(
         "the embedded engine sphinx failed",
         why=why,
         hint="--stt faster-whisper:tiny, or pip install --force-reinstall pocketsphinx",

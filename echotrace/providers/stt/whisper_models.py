@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from echotrace.config.privacy import forbid_telemetry
-from echotrace.errors import MissingDependency, ProviderError, UsageError
+from echotrace.errors import MissingDependencyError, ProviderError, UsageError
 
 __all__ = [
     "TINY_REPOSITORY",
@@ -39,7 +39,7 @@ def find_model(model: str) -> Path | None:
     None means that the cache holds nothing of it.
 
     Raises:
-        MissingDependency: the directory does not exist, or some of its files are missing.
+        MissingDependencyError: the directory does not exist, or some of its files are missing.
         UsageError: no model has this name.
     """
     if os.path.isdir(model):  # noqa: PTH112 - a name with a NUL byte is False here, not an error
@@ -101,7 +101,7 @@ def download(model: str) -> Path:
     """Download a model into the local cache and return its folder; the user has allowed it.
 
     Raises:
-        MissingDependency: faster-whisper is not installed.
+        MissingDependencyError: faster-whisper is not installed.
         ProviderError: the network or the repository cannot be reached.
     """
     check_installed()
@@ -125,10 +125,10 @@ def check_installed() -> None:
     """Raise if faster-whisper itself is missing; it is not imported.
 
     Raises:
-        MissingDependency: it is.
+        MissingDependencyError: it is.
     """
     if find_spec("faster_whisper") is None:
-        raise MissingDependency(
+        raise MissingDependencyError(
             "faster-whisper is not installed",
             hint='pip install "faster-whisper>=1.2.1,<2"',
             code="FASTER_WHISPER_MISSING",
@@ -143,9 +143,11 @@ def _cached(repository: str, name: str) -> str | None:
     return path if isinstance(path, str) and Path(path).is_file() else None
 
 
-def _incomplete(what: str, missing: list[str], *, model: str | None = None) -> MissingDependency:
+def _incomplete(
+    what: str, missing: list[str], *, model: str | None = None
+) -> MissingDependencyError:
     again = f"--stt faster-whisper:{model} --allow-download" if model else "copy the whole folder"
-    return MissingDependency(
+    return MissingDependencyError(
         f"{what} is incomplete",
         why=f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
         hint=again,
@@ -153,8 +155,8 @@ def _incomplete(what: str, missing: list[str], *, model: str | None = None) -> M
     )
 
 
-def _no_folder(model: str) -> MissingDependency:
-    return MissingDependency(
+def _no_folder(model: str) -> MissingDependencyError:
+    return MissingDependencyError(
         f"there is no model folder {_shown(model)}",
         why=f"relative to {_shown(str(Path.cwd()))}" if not model.startswith(("/", "~")) else "",
         hint="give the folder that holds model.bin, or a size: --stt faster-whisper:tiny",

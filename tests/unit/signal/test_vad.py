@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from echotrace.audio import vad
 from echotrace.audio.vad import SileroVad, SpeechSpan, runs, speech_mask, speech_spans
 from echotrace.audio.webrtc import WebrtcVad
-from echotrace.errors import MissingDependency
+from echotrace.errors import MissingDependencyError
 
 probabilities = st.lists(st.floats(0, 1, width=32), max_size=200).map(
     lambda values: np.array(values, np.float32)
@@ -96,7 +96,7 @@ def test_a_missing_model_says_what_to_install(monkeypatch, tmp_path, missing):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda _name: None if missing == "package" else Spec()
     )
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         vad.silero_model_path()
     assert caught.value.code == "VAD_MODEL_MISSING"
     assert "faster-whisper" in caught.value.hint

@@ -1,6 +1,6 @@
 import pytest
 
-from echotrace.errors import ExitCode, MissingDependency, UsageError
+from echotrace.errors import ExitCode, MissingDependencyError, UsageError
 from echotrace.providers.stt import choose, sphinx
 from echotrace.providers.stt.choose import choose_engine, named_engine
 from tests.fakes.scripted_whisper import put_into_cache
@@ -60,7 +60,7 @@ def test_auto_without_any_engine_is_a_missing_dependency(
     hub_cache, make_settings, collector, monkeypatch
 ):
     monkeypatch.setattr(sphinx, "find_spec", lambda name: None)
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         choose_engine(make_settings(), collector)
     assert caught.value.code == "NO_ENGINE"
     assert caught.value.exit_code == ExitCode.MISSING
@@ -69,14 +69,14 @@ def test_auto_without_any_engine_is_a_missing_dependency(
 def test_auto_never_takes_the_english_engine_for_another_language(
     hub_cache, make_settings, collector
 ):
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         choose_engine(make_settings(language="de"), collector)
     assert caught.value.code == "NO_ENGINE"
 
 
 @pytest.mark.parametrize("name", ["faster-whisper:tiny", "faster-whisper", "faster-whisper:/no"])
 def test_an_engine_that_was_named_is_never_swapped(hub_cache, make_settings, collector, name):
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         choose_engine(make_settings(engine=name), collector)
     assert caught.value.exit_code == ExitCode.MISSING
 

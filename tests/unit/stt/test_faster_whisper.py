@@ -9,7 +9,7 @@ import soundfile
 
 from echotrace.audio.vad import SAMPLE_RATE_HZ, SpeechSpan
 from echotrace.config.settings import SttSettings
-from echotrace.errors import ConfigError, MissingDependency
+from echotrace.errors import ConfigError, MissingDependencyError
 from echotrace.providers.stt.base import SttStopped
 from echotrace.providers.stt.faster_whisper import VAD_OPTIONS, FasterWhisperEngine
 from echotrace.providers.stt.pieces import PieceLimits, cut_pieces
@@ -198,7 +198,7 @@ def test_a_model_of_the_cache_is_loaded_without_the_network(hub_cache, scripted_
 
 def test_a_missing_model_is_never_fetched_silently(hub_cache, collector):
     engine = FasterWhisperEngine("tiny", STT, offline=False)
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         engine.load(collector)
     assert caught.value.code == "MODEL_MISSING"
     assert "--allow-download" in caught.value.hint
@@ -206,7 +206,7 @@ def test_a_missing_model_is_never_fetched_silently(hub_cache, collector):
 
 def test_offline_wins_over_a_permission_to_download(hub_cache, collector):
     settings = replace(STT, allow_download=True)
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         FasterWhisperEngine("tiny", settings, offline=True).load(collector)
     assert caught.value.code == "MODEL_MISSING"
     FasterWhisperEngine("tiny", settings, offline=False).check()
@@ -225,7 +225,7 @@ def test_a_gpu_that_is_not_there_is_named(scripted_model, collector):
 
     if ctranslate2.get_cuda_device_count():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         engine_of(scripted_model, device="cuda").load(collector)
     assert caught.value.code == "DEVICE_MISSING"
 
@@ -238,7 +238,7 @@ def test_a_damaged_model_is_named_whatever_the_library_raises(
     folder = tmp_path / "model"
     shutil.copytree(scripted_model, folder)
     (folder / broken).write_bytes(content)
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         engine_of(folder).load(collector)
     assert caught.value.code == "MODEL_DAMAGED"
     assert "\n" not in caught.value.why

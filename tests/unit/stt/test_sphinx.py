@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from echotrace.audio.vad import SAMPLE_RATE_HZ, SpeechSpan
-from echotrace.errors import MissingDependency, UsageError
+from echotrace.errors import MissingDependencyError, UsageError
 from echotrace.providers.stt import sphinx
 from echotrace.providers.stt.base import SttStopped
 from echotrace.providers.stt.pieces import cut_pieces
@@ -105,7 +105,7 @@ def test_the_end_of_its_process_is_an_error_with_a_reason(engine, collector):
     os.kill(engine._process.pid, signal.SIGKILL)
     engine._process.wait()
     reader = ArrayReader(np.zeros(SAMPLE_RATE_HZ))
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         engine.transcribe(pieces_of(reader, engine), collector)
     assert caught.value.code == "STT_FAILED"
     assert "-9" in caught.value.why
@@ -115,7 +115,7 @@ def test_what_fails_in_its_process_is_reported(collector, monkeypatch, tmp_path)
     (tmp_path / "pocketsphinx.py").write_text("raise RuntimeError('no model here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     engine = SphinxEngine()
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         engine.load(collector)
     assert caught.value.code == "STT_FAILED"
     assert "no model here" in caught.value.why
@@ -153,7 +153,7 @@ def test_another_language_is_refused():
 
 def test_a_missing_package_is_named_with_the_way_out(monkeypatch):
     monkeypatch.setattr(sphinx, "find_spec", lambda name: None)
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         SphinxEngine().check()
     assert caught.value.code == "SPHINX_MISSING"
     assert "faster-whisper" in caught.value.hint

@@ -11,7 +11,7 @@ import soundfile
 
 from echotrace.analyzers.transcription import TranscriptionAnalyzer
 from echotrace.audio.handle import AudioOptions, open_audio
-from echotrace.errors import InputError, MissingDependency
+from echotrace.errors import InputError, MissingDependencyError
 from echotrace.model.measure import Status
 from echotrace.model.outcome import Inputs
 from echotrace.telemetry import TelemetryCollector
@@ -235,7 +235,7 @@ def test_the_embedded_stand_in_is_an_estimate_and_the_named_one_is_not(hear, cli
 
 
 def test_a_missing_gold_engine_is_found_before_anything_is_transcribed(hear, clip, fast, hub_cache):
-    with pytest.raises(MissingDependency):
+    with pytest.raises(MissingDependencyError):
         hear(clip[0], engine=fast, gold="faster-whisper:large-v2")
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from echotrace.errors import MissingDependency, UsageError
+from echotrace.errors import MissingDependencyError, UsageError
 from echotrace.providers.stt.whisper_models import (
     TINY_REPOSITORY,
     find_model,
@@ -35,7 +35,7 @@ def test_a_partial_cache_is_named_with_the_file_it_lacks(hub_cache, scripted_mod
     """Left to the library, a missing tokenizer.json is 23 s of retries, offline or not."""
     put_into_cache(scripted_model, hub_cache, without=(gone,))
     assert not is_cached(TINY_REPOSITORY)
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         find_model("tiny")
     assert caught.value.code == "MODEL_INCOMPLETE"
     assert gone.partition(".")[0] in caught.value.why
@@ -53,7 +53,7 @@ def test_a_relative_directory_is_a_directory_and_no_repository(scripted_model, m
 
 
 def test_an_empty_directory_names_what_it_lacks(tmp_path, hub_cache):
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         find_model(str(tmp_path))
     assert caught.value.code == "MODEL_INCOMPLETE"
     assert "model.bin" in caught.value.why
@@ -62,7 +62,7 @@ def test_an_empty_directory_names_what_it_lacks(tmp_path, hub_cache):
 
 @pytest.mark.parametrize("name", ["/no/such/dir", "./models/tiny", "~/nothing", "a/b/c", "../x"])
 def test_a_directory_that_is_not_there_is_said_to_be_missing(name, hub_cache):
-    with pytest.raises(MissingDependency) as caught:
+    with pytest.raises(MissingDependencyError) as caught:
         find_model(name)
     assert caught.value.code == "MODEL_FOLDER"
 
