@@ -13,14 +13,14 @@ import hashlib
 import os
 import stat
 import sys
-import unicodedata
 from pathlib import Path
 from typing import BinaryIO
 
 from echotrace.audio.temporary import temporary_file
 from echotrace.errors import InputError, StorageError, UsageError
+from echotrace.printable import printable
 
-__all__ = ["STDIN", "Recording", "open_recording", "printable"]
+__all__ = ["STDIN", "Recording", "open_recording"]
 
 STDIN = "-"
 """The path that means standard input."""
@@ -34,30 +34,6 @@ _KINDS = (
     (stat.S_ISCHR, "a character device"),
     (stat.S_ISBLK, "a block device"),
 )
-
-
-def printable(name: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
-    r"""Return a file name as text that is safe to show and to store as UTF-8.
-
-    Bytes that are no UTF-8 and control characters stand as ``\xNN``, characters that reorder or
-    break a line as ``\uNNNN``: a name is data and may neither move a cursor nor forge a line.
-    """
-    return "".join(map(_printable_character, os.fsdecode(name)))
-
-
-def _printable_character(character: str) -> str:
-    number = ord(character)
-    if 0xDC80 <= number <= 0xDCFF:
-        return f"\\x{number - 0xDC00:02x}"
-    kind = unicodedata.category(character)
-    if kind == "Cc":
-        return f"\\x{number:02x}"
-    if kind in ("Cs", "Zl", "Zp") or unicodedata.bidirectional(character) in _REORDERING:
-        return f"\\u{number:04x}"
-    return character
-
-
-_REORDERING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 class Recording:

@@ -54,8 +54,8 @@ def execute(
             return _run(request, settings, gates, show, stdout)
         except EchoTraceError as error:
             if show.as_json:
-                from echotrace.audio.door import printable
                 from echotrace.orchestrator import failed_report
+                from echotrace.printable import printable
 
                 report = failed_report(printable(request.path), error, synthetic=request.synthetic)
                 show_report(report, stdout, as_json=True, color=False)

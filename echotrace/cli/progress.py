@@ -6,7 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from echotrace.cli.streams import safe_line, tell
+from echotrace.cli.streams import tell
+from echotrace.printable import printable_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ def _status_line(name: str) -> Iterator[Callable[[RunEvent], None]]:
 
     console = Console(stderr=True)
     running: list[str] = []
-    with console.status(Text(f"analysing {safe_line(name)}"), refresh_per_second=10) as status:
+    with console.status(Text(f"analysing {printable_line(name)}"), refresh_per_second=10) as status:
 
         def listen(event: RunEvent) -> None:
             word = _WORDS.get(event.stage, event.stage)
@@ -51,6 +52,6 @@ def _status_line(name: str) -> Iterator[Callable[[RunEvent], None]]:
                 running.append(word)
             elif word in running:
                 running.remove(word)
-            status.update(Text(f"{safe_line(name)}: {', '.join(running) or 'finishing'}"))
+            status.update(Text(f"{printable_line(name)}: {', '.join(running) or 'finishing'}"))
 
         yield listen

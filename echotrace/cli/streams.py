@@ -11,18 +11,12 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
+from echotrace.printable import printable_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["discard_output", "reserve_stdout", "safe_line", "tell", "tell_error"]
-
-
-def safe_line(text: str) -> str:
-    """Return text as one printable line: control characters are shown, line breaks folded."""
-    folded = " ".join(text.split())
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in folded
-    )
+__all__ = ["discard_output", "reserve_stdout", "tell", "tell_error"]
 
 
 def tell(text: str) -> None:
@@ -30,7 +24,7 @@ def tell(text: str) -> None:
     with suppress(OSError, ValueError, AttributeError):
         encoding = sys.stderr.encoding or "ascii"
         indent = text[: len(text) - len(text.lstrip(" "))]
-        line = safe_line(text).encode(encoding, "backslashreplace").decode(encoding)
+        line = printable_line(text).encode(encoding, "backslashreplace").decode(encoding)
         sys.stderr.write(f"{indent}{line}\n")
         sys.stderr.flush()
 

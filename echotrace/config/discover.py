@@ -11,10 +11,10 @@ import re
 from typing import TYPE_CHECKING
 
 from echotrace.config.files import ConfigFile, NotRegularError, parse, read_regular
-from echotrace.config.paths import user_file
-from echotrace.config.values import printable
+from echotrace.config.paths import exists, user_file
 from echotrace.errors import ConfigError
 from echotrace.model.measure import Finding, Severity
+from echotrace.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +104,7 @@ def _read(path: Path, label: str, notes: list[Finding], *, required: bool = Fals
         reason = "there is no such file"
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        if not required and not _exists(path):
+        if not required and not exists(path):
             notes.append(_note("CONFIG_NOT_SEEN", f"{label} is not read: {reason}"))
             return None
     raise ConfigError(
@@ -113,14 +113,6 @@ def _read(path: Path, label: str, notes: list[Finding], *, required: bool = Fals
         hint="check the path and its permissions",
         code="CONFIG_UNREADABLE",
     )
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _same(path: Path, other: Path | None) -> bool:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from echotrace.config.toml_lines import key_lines
-from echotrace.config.values import printable
 from echotrace.errors import ConfigError
+from echotrace.printable import printable
 
 __all__ = ["MAX_BYTES", "ConfigFile", "NotRegularError", "parse", "read_regular"]
 

@@ -20,8 +20,9 @@ from echotrace.config.describe import (
 )
 from echotrace.config.files import ConfigFile
 from echotrace.config.origin import Origin, OriginKind
-from echotrace.config.values import BadValue, from_text, from_toml, from_typed, printable
+from echotrace.config.values import BadValue, from_text, from_toml, from_typed
 from echotrace.errors import ConfigError
+from echotrace.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -26,9 +26,9 @@ from echotrace.config.layers import (
 from echotrace.config.origin import DEFAULT_ORIGIN, Origin, OriginKind
 from echotrace.config.settings import Settings
 from echotrace.config.thresholds import contradiction
-from echotrace.config.values import printable
 from echotrace.errors import ConfigError
 from echotrace.model.measure import Finding
+from echotrace.printable import printable
 
 __all__ = ["LoadedSettings", "Origin", "OriginKind", "load_settings"]
 

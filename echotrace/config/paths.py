@@ -21,6 +21,7 @@ __all__ = [
     "Folder",
     "cache_folder",
     "config_folder",
+    "exists",
     "make_folder",
     "secrets_file",
     "state_folder",
@@ -128,3 +129,12 @@ def _of_mapping(kind: _Kind, environ: Mapping[str, str]) -> Folder:
     if not home.is_absolute():
         return Folder(None, f"no {kind} folder: neither {variable} nor HOME is set")
     return Folder(home / default / _APP)
+
+
+def exists(path: Path) -> bool:
+    """Return whether anything of this name is there, also a link that leads nowhere."""
+    try:
+        path.lstat()
+    except (OSError, ValueError):
+        return False
+    return True

@@ -13,8 +13,9 @@ import shlex
 from typing import TYPE_CHECKING, NoReturn
 
 from echotrace.config.files import NotRegularError, parse, read_regular
-from echotrace.config.values import printable
+from echotrace.config.paths import exists
 from echotrace.errors import ConfigError
+from echotrace.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -114,7 +115,7 @@ def _from_file(name: str, path: Path) -> Secret | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        if not _exists(path):
+        if not exists(path):
             return None
         raise _unreadable(label, getattr(error, "strerror", None) or "unknown") from None
     _refuse_others(path, label, status)
@@ -172,14 +173,6 @@ def _unreadable(label: str, why: str) -> ConfigError:
         hint="check its permissions, or set the key in the environment",
         code="SECRETS_UNREADABLE",
     )
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def redact(text: str, secrets: Iterable[Secret | None]) -> str:

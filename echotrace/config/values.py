@@ -10,10 +10,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from echotrace.printable import printable
+
 if TYPE_CHECKING:
     from echotrace.config.describe import SettingKey
 
-__all__ = ["BadValue", "from_text", "from_toml", "from_typed", "printable", "shown"]
+__all__ = ["BadValue", "from_text", "from_toml", "from_typed", "shown"]
 
 _WORDS = {
     "true": True,
@@ -32,14 +34,6 @@ _SHOWN_CHARS = 24
 
 class BadValue(ValueError):  # noqa: N818 - it reads as what it is; ConfigError is what leaves here
     """A value that does not fit; its text ends the sentence ``KEY must be ...``."""
-
-
-def printable(text: str) -> str:
-    r"""Return ``text`` with control characters and broken bytes written as ``\x..``."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 def shown(raw: Any) -> str:

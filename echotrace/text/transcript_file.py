@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from echotrace.errors import InputError
 from echotrace.model.measure import Finding, Severity
 from echotrace.model.report import TranscriptSegment, Word
+from echotrace.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def read_transcript(path: str) -> TranscriptFile:
         InputError: the file cannot be read, is too large, is no text, or its JSON has another
             shape; the message names the place.
     """
-    name = _printable(os.path.basename(path))  # noqa: PTH119 - Path would refuse a NUL byte
+    name = printable(os.path.basename(path))  # noqa: PTH119 - Path would refuse a NUL byte
     text = _decode(_read(path, name), name)
     looks_like_json = text.lstrip()[:1] in ("{", "[")
     if not path.lower().endswith(".json"):
@@ -309,8 +310,3 @@ class _Reader:
             hint=_SHAPE,
             code="TRANSCRIPT_SHAPE",
         )
-
-
-def _printable(name: str) -> str:
-    shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)

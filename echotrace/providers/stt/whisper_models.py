@@ -15,6 +15,7 @@ from pathlib import Path
 
 from echotrace.config.privacy import forbid_telemetry
 from echotrace.errors import MissingDependencyError, ProviderError, UsageError
+from echotrace.printable import printable
 
 __all__ = [
     "TINY_REPOSITORY",
@@ -48,7 +49,7 @@ def find_model(model: str) -> Path | None:
         if not any((folder / name).is_file() for name in _VOCABULARIES):
             missing.append("vocabulary.json")
         if missing:
-            raise _incomplete(f"the folder {_shown(model)}", missing)
+            raise _incomplete(f"the folder {printable(model)}", missing)
         return folder
     if model.startswith((".", "~", os.sep)) or model.count("/") > 1:
         raise _no_folder(model)
@@ -61,7 +62,7 @@ def find_model(model: str) -> Path | None:
     if not missing:
         return Path(str(found["model.bin"])).parent
     if len(missing) <= len(_FILES):
-        raise _incomplete(f"the model {_shown(model)} in the local cache", missing, model=model)
+        raise _incomplete(f"the model {printable(model)} in the local cache", missing, model=model)
     return None
 
 
@@ -90,7 +91,7 @@ def repository_of(model: str) -> str:
         return str(_MODELS[model])
     near = difflib.get_close_matches(model, _MODELS, n=1, cutoff=0.5)
     raise UsageError(
-        f"faster-whisper has no model {_shown(model)}",
+        f"faster-whisper has no model {printable(model)}",
         why=f"the sizes are {', '.join(_MODELS)}",
         hint=f"did you mean faster-whisper:{near[0]}?" if near else "or give a model's directory",
         code="UNKNOWN_MODEL",
@@ -113,7 +114,7 @@ def download(model: str) -> Path:
         folder = download_model(repository)
     except Exception as error:  # noqa: BLE001 - the hub raises its own, httpx's and OS errors
         raise ProviderError(
-            f"the model {_shown(model)} could not be downloaded from {repository}",
+            f"the model {printable(model)} could not be downloaded from {repository}",
             why=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
             hint="check the network, or give a model's directory: --stt faster-whisper:DIRECTORY",
             code="MODEL_DOWNLOAD",
@@ -157,14 +158,8 @@ def _incomplete(
 
 def _no_folder(model: str) -> MissingDependencyError:
     return MissingDependencyError(
-        f"there is no model folder {_shown(model)}",
-        why=f"relative to {_shown(str(Path.cwd()))}" if not model.startswith(("/", "~")) else "",
+        f"there is no model folder {printable(model)}",
+        why=f"relative to {printable(str(Path.cwd()))}" if not model.startswith(("/", "~")) else "",
         hint="give the folder that holds model.bin, or a size: --stt faster-whisper:tiny",
         code="MODEL_FOLDER",
     )
-
-
-def _shown(text: str) -> str:
-    r"""Return a name that can be printed: one line, bytes that are no UTF-8 as ``\xNN``."""
-    printable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return repr(printable) if not printable.isprintable() else printable

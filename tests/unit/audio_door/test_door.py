@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from echotrace.audio.door import open_recording, printable
+from echotrace.audio.door import open_recording
 from echotrace.audio.handle import AudioOptions, open_audio
 from echotrace.errors import EchoTraceError, InputError, StorageError, UsageError
+from echotrace.printable import printable
 from tests.fakes.audio_files import NoFeatures, encode, pcm16, tone, wav
 
 GOOD = wav(pcm16(tone(1.0)))

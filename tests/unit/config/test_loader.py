@@ -394,7 +394,7 @@ def test_good_address(place, url):
         ("ECHOTRACE_LLM_PROBES", "9" * 6000, "a text of 6000 characters", ""),
         ("ECHOTRACE_OFFLINE", "maybe", "true or false", "default is false"),
         ("ECHOTRACE_STT_ENGINE", " ", "must be text", ""),
-        ("ECHOTRACE_STT_ENGINE", "a\udcff", "\\udcff", ""),
+        ("ECHOTRACE_STT_ENGINE", "a\udcff", "\\xff", ""),
         ("ECHOTRACE_STT_DEVICE", "gpu", "one of cpu, cuda, auto", "cpu"),
         (
             "ECHOTRACE_TIMEOUT",

@@ -151,7 +151,7 @@ def test_a_name_of_other_bytes_is_shown_printable(tmp_path):
     Path(path).write_text("hi")
     name = read_transcript(path).name
     assert name.isprintable()
-    assert name.startswith("\\xff\\n")
+    assert name.startswith("\\xff\\x0a")
 
 
 def test_times_that_run_backwards_are_left_out_and_said(write):
