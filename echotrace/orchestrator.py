@@ -59,7 +59,7 @@ async def run(
 
     Raises:
         InputError: the recording cannot be used.
-        UsageError: a stage is unknown, or the cut does not fit.
+        UsageError: a stage, an engine or a provider is unknown, or the cut does not fit.
     """
     return await _Run(request, settings, collector or TelemetryCollector(), on_event).go()
 
@@ -144,6 +144,10 @@ class _Run:
             try:
                 kind = plugins[name].load()
                 required = tuple(getattr(kind, "requires", ()))
+                if plugins[name].built_in and hasattr(kind, "preflight"):
+                    kind.preflight(self._settings)
+            except UsageError:
+                raise
             except Exception as error:  # noqa: BLE001 - a plug-in may raise anything at import
                 self._fail(name, error, built_in=plugins[name].built_in)
                 return

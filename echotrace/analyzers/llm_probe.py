@@ -54,6 +54,16 @@ class LlmProbeAnalyzer:
     def __init__(self, collector: TelemetryCollector) -> None:
         self._collector = collector
 
+    @staticmethod
+    def preflight(settings: Settings) -> None:
+        """Refuse a provider that cannot exist before the recording is opened.
+
+        Raises:
+            UsageError: the provider's name or address does not fit.
+            ConfigError: the secrets file does not fit.
+        """
+        choose(settings)
+
     @timed("llm_ttft")
     async def analyze(
         self,

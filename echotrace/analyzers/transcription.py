@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from echotrace.audio.vad import SpeechSpan, speech_mask, speech_spans
+from echotrace.errors import MissingDependencyError
 from echotrace.model.measure import Finding, Measurement, Severity
 from echotrace.model.outcome import Inputs, Outcome
 from echotrace.model.report import ChannelTranscript, SttTiming, Transcription
@@ -59,6 +60,18 @@ class TranscriptionAnalyzer:
 
     def __init__(self, collector: TelemetryCollector) -> None:
         self._collector = collector
+
+    @staticmethod
+    def preflight(settings: Settings) -> None:
+        """Refuse an engine that cannot exist before the recording is opened.
+
+        Raises:
+            UsageError: an engine's name or a setting does not fit.
+        """
+        for name in (settings.stt.engine, settings.stt.gold):
+            if name and name != "auto":
+                with suppress(MissingDependencyError):  # costs the stage only, and is said there
+                    named_engine(name, settings)
 
     @timed("stt_audit")
     async def analyze(

@@ -7,6 +7,7 @@ validates every type through pydantic, because a saved file may come from anywhe
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -26,6 +27,9 @@ Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPGRADES: dict[int, Upgrade] = {}
 """Step from schema major N to N + 1, by N; an older report goes through them in order."""
+
+_NUMBERS = re.compile(r"\[\n\s+(-?\d[^]{}[\"]*)\]")
+"""An array of numbers over several lines; a JSON string holds no line break, so it is never one."""
 
 _PREFIX = SCHEMA.rpartition("/")[0]
 
@@ -61,7 +65,12 @@ def dumps(report: Report, *, indent: int | None = 2) -> str:
     """
     plain = to_plain(report)
     first = {"schema": plain.pop("schema"), "tool": plain.pop("tool")}
-    return json.dumps(first | plain, indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(first | plain, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _NUMBERS.sub(_on_one_line, text)
+
+
+def _on_one_line(match: re.Match[str]) -> str:
+    return f"[{' '.join(match[1].split())}]"
 
 
 def loads(
