@@ -82,6 +82,20 @@ def test_the_configuration_loads(folder):
     assert echotrace(*arguments, home=folder).document["score"]["profile"] == "telephony"
 
 
+def test_the_example_runs(folder):
+    example = REPOSITORY / ".extras/examples/weakest_speech.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", example, "call.wav"],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(" dB  channel") == 5
+
+
 def test_the_pictures_are_there():
     pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
     assert len(pictures) == 2
