@@ -20,7 +20,7 @@ __all__ = ["MOCK_LABEL", "MockProvider"]
 MOCK_LABEL = "[MOCK]"
 TTFT_RANGE_MS = (800.0, 2000.0)
 _TOKEN_GAP_MS = 20.0
-_ANSWER = "I am sorry to hear that. Please block the card in the app right now."
+_ANSWER = "I can block the card."
 
 
 class MockProvider:
