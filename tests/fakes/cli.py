@@ -12,7 +12,7 @@ import echotrace as echotrace_package
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = Path(echotrace_package.__file__).parent / "demo"
-COMMAND = [sys.executable, "-W", "error", "-c", "from echotrace.cli.main import main; main()"]
+COMMAND = [sys.executable, "-W", "error", str(Path(sys.executable).with_name("echotrace"))]
 
 
 @dataclass(frozen=True)
