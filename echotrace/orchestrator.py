@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -110,6 +111,7 @@ class _Run:
         self._collector = collector
         self._on_event = on_event
         self._lock = asyncio.Lock()
+        self._stop = threading.Event()
         self._audio: asyncio.Future[Audio] = asyncio.get_running_loop().create_future()
         self._done: dict[str, asyncio.Event] = {}
         self._results: dict[str, Any] = {}
@@ -172,6 +174,7 @@ class _Run:
         try:
             await asyncio.gather(*tasks)
         finally:
+            self._stop.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -192,16 +195,31 @@ class _Run:
         )
         self._emit("started", "audio")
         async with self._lock:
-            audio = await asyncio.to_thread(
-                open_audio,
-                request.path,
-                options=options,
-                collector=self._collector,
-                stdin=request.stdin,
+            opening = asyncio.create_task(
+                asyncio.to_thread(
+                    open_audio,
+                    request.path,
+                    options=options,
+                    collector=self._collector,
+                    stdin=request.stdin,
+                    should_stop=self._stop.is_set,
+                )
             )
+            try:
+                audio = await asyncio.shield(opening)
+            except asyncio.CancelledError:
+                await self._abandon(opening)
+                raise
         self._findings += audio.findings
         self._audio.set_result(audio)
         self._emit("finished", "audio")
+
+    async def _abandon(self, opening: asyncio.Task[Audio]) -> None:
+        """Wait until the thread has noticed, which takes a block, and close what it opened."""
+        self._stop.set()
+        await asyncio.wait([opening])
+        if not opening.cancelled() and opening.exception() is None:
+            opening.result().close()
 
     async def _stage(self, name: str, ref: PluginRef, kind: Any) -> None:
         try:
@@ -309,7 +327,9 @@ class _Run:
     def _report(self, asked: tuple[str, ...], *, total_ms: float) -> Report:
         llm = self._results.get("llm")
         if llm is not None and llm.ttft_ms.status is Status.UNAVAILABLE:
-            error = EchoTraceError(str(llm.ttft_ms.reason), code="LLM_UNAVAILABLE")
+            hints = (item.hint for item in self._findings if item.code == "LLM_UNAVAILABLE")
+            hint = next(hints, None) or ""
+            error = EchoTraceError(str(llm.ttft_ms.reason), hint=hint, code="LLM_UNAVAILABLE")
             exit_code = ExitCode.PROVIDER if self._request.llm_required else ExitCode.PASS
             self._failures.append(StageFailure(stage="llm", error=error, exit_code=exit_code))
         records = span_records(self._collector.spans)

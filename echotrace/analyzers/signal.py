@@ -231,11 +231,13 @@ def _findings(channel: ChannelSignal, settings: Settings, *, scored: bool) -> li
         )
     offset = channel.dc_offset.value or 0.0
     if abs(offset) >= DC_WARNING:
+        guess = channel.dc_offset.status is Status.ESTIMATED
+        doubt = f", estimated: {channel.dc_offset.reason}" if guess else ""
         found.append(
             Finding(
                 code="DC_OFFSET",
-                severity=Severity.WARNING,
-                message=f"{where}: DC offset of {offset * 100:.1f} % of full scale",
+                severity=Severity.INFO if guess else Severity.WARNING,
+                message=f"{where}: DC offset of {offset * 100:.1f} % of full scale{doubt}",
                 hint="high-pass the input at 20 to 60 Hz, or repair the sound card's input",
             )
         )

@@ -24,11 +24,11 @@ def check_cut(start_s: float | None, end_s: float | None) -> Cut:
     Raises:
         UsageError: a time is negative or no number, or the cut is empty.
     """
-    for name, value in (("--start", start_s), ("--end", end_s)):
+    for name, value, example in (("--start", start_s, 12.5), ("--end", end_s, 30)):
         if value is not None and not (math.isfinite(value) and value >= 0):
             raise UsageError(
                 f"{name} {value:g} is no time in a recording",
-                hint="give seconds from its beginning, such as --start 12.5",
+                hint=f"give seconds from its beginning, such as {name} {example:g}",
                 code="CUT_INVALID",
             )
     begin = start_s or 0.0

@@ -7,6 +7,7 @@ attempt to open something else, as playlists and references make, is refused.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from echotrace.audio.decoder import (
@@ -36,6 +37,8 @@ _LONGEST_GAP_S = 60.0
 _BAD_PACKETS = 2_000
 # Without a header of its own the length is a guess from the bit rate of the first frames.
 _ESTIMATES = ("mp3", "aac", "amr", "mpegts")
+_TAGGED = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
+"""Matroska's tag DURATION, the only place where it keeps the length of one stream."""
 _CONTAINERS = {"mov": "mp4", "matroska": "matroska", "aac": "adts"}
 
 
@@ -138,13 +141,7 @@ class AvDecoder(Decoder):
     def _describe(self, demuxer: str, version: str) -> Format:
         stream, first = self._stream, self._pending[0]
         rate = int(first.sample_rate)
-        seconds = None
-        if not self._tells_length:
-            pass
-        elif stream.duration is not None and stream.time_base:
-            seconds = float(stream.duration * stream.time_base)
-        elif self._container.duration is not None:
-            seconds = self._container.duration / 1_000_000
+        seconds = self._declared_s(demuxer) if self._tells_length else None
         return Format(
             container=_CONTAINERS.get(demuxer, demuxer),
             codec=str(stream.codec_context.name),
@@ -155,6 +152,21 @@ class AvDecoder(Decoder):
             integer=first.format.name.rstrip("p") in ("u8", "s16", "s32", "s64"),
             trusted=False,
         )
+
+    def _declared_s(self, demuxer: str) -> float | None:
+        """Return the duration that the file declares for this stream, not that of a longer one."""
+        stream, alone = self._stream, len(self._container.streams) == 1
+        if demuxer == "avi" and not alone:
+            return None  # FFmpeg shares the file's bytes out among the streams
+        if stream.duration is not None and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        tagged = _TAGGED.fullmatch(stream.metadata.get("DURATION", ""))
+        if tagged:
+            hours, minutes, seconds = tagged.groups()
+            return 3_600 * int(hours) + 60 * int(minutes) + float(seconds)
+        if alone and self._container.duration is not None:
+            return float(self._container.duration / 1_000_000)
+        return None
 
     def _decode(self) -> Iterator[Any]:
         """Decode packet by packet, so that a bad packet costs itself and not the rest."""
@@ -204,6 +216,7 @@ class AvDecoder(Decoder):
             parts, held = [], 0
             if skip >= block.shape[1]:
                 skip -= block.shape[1]
+                yield block[:, :0]
                 continue
             yield np.ascontiguousarray(block[:, skip:])
             skip = 0

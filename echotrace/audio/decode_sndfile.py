@@ -87,6 +87,7 @@ class SndfileDecoder(Decoder):
                     return
                 if skip >= len(block):
                     skip -= len(block)
+                    yield buffer[:0].T
                     continue
                 yield np.array(block[skip:].T, order="C", copy=True)
                 skip = 0

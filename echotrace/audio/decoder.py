@@ -58,6 +58,9 @@ class Decoder(ABC):
     def blocks(self, first_frame: int) -> Iterator[NDArray[np.float32]]:
         """Yield (channels, frames) in -1..1 from ``first_frame`` on; to be called once.
 
+        Where what lies before it has to be decoded, an empty block stands for each that is skipped:
+        whoever asks for blocks wants to be heard from in between.
+
         Raises:
             DecodeFailed: the data are damaged beyond what this decoder can pass over.
         """

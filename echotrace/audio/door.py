@@ -11,14 +11,19 @@ import difflib
 import errno
 import hashlib
 import os
+import select
 import stat
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from echotrace.audio.stop import ShouldStop, check, never
 from echotrace.audio.temporary import temporary_file
 from echotrace.errors import InputError, StorageError, UsageError
 from echotrace.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["STDIN", "Recording", "open_recording"]
 
@@ -27,6 +32,7 @@ STDIN = "-"
 
 _CHUNK = 1 << 20
 _NAMES_LOOKED_AT = 2_000
+_PATIENCE_MS = 100
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a pipe"),
@@ -70,11 +76,16 @@ class Recording:
         except OSError as error:
             raise _read_failed(self.shown, error) from None
 
-    def sha256(self) -> str:
-        """Hash the file as it was when it was opened; bytes appended since do not count."""
+    def sha256(self, should_stop: ShouldStop = never) -> str:
+        """Hash the file as it was when it was opened; bytes appended since do not count.
+
+        Raises:
+            Stopped: ``should_stop`` said so.
+        """
         digest = hashlib.sha256()
         left, offset = self.size_bytes, 0
         while left > 0:
+            check(should_stop)
             piece = self.head(min(_CHUNK, left), offset)
             if not piece:
                 break
@@ -113,7 +124,11 @@ class Recording:
 
 
 def open_recording(
-    path: str | os.PathLike[str], *, stdin: BinaryIO | None = None, max_bytes: int
+    path: str | os.PathLike[str],
+    *,
+    stdin: BinaryIO | None = None,
+    max_bytes: int,
+    should_stop: ShouldStop = never,
 ) -> Recording:
     """Open a regular file for reading, or take standard input for the path ``-``.
 
@@ -121,16 +136,21 @@ def open_recording(
         path: a file's path; symbolic links are followed.
         stdin: what ``-`` reads, by default the process's own standard input.
         max_bytes: the most that standard input may send.
+        should_stop: asked while standard input is read, also while nothing comes.
 
     Raises:
         InputError: NOT_FOUND, IS_DIRECTORY, NOT_REGULAR, PERMISSION, EMPTY_FILE, NOT_OPENED,
             TOO_LARGE.
         UsageError: standard input is a terminal, or the path is empty.
         StorageError: there is no room to keep standard input.
+        Stopped: ``should_stop`` said so.
     """
     if not os.fspath(path):
         raise UsageError("no recording was named", hint="echotrace analyze FILE", code="NO_FILE")
-    recording = _from_stdin(stdin, max_bytes) if os.fspath(path) == STDIN else _from_path(path)
+    if os.fspath(path) == STDIN:
+        recording = _from_stdin(stdin, max_bytes, should_stop)
+    else:
+        recording = _from_path(path)
     if recording.size_bytes == 0:
         try:
             raise _empty(recording)
@@ -253,7 +273,7 @@ def _read_failed(shown: str, error: OSError) -> InputError:
     return InputError(f"{shown} cannot be read", why=why, code="READ_FAILED")
 
 
-def _from_stdin(stdin: BinaryIO | None, max_bytes: int) -> Recording:
+def _from_stdin(stdin: BinaryIO | None, max_bytes: int, should_stop: ShouldStop) -> Recording:
     if stdin is None and sys.stdin is None:
         raise UsageError(
             "standard input is closed",
@@ -270,23 +290,48 @@ def _from_stdin(stdin: BinaryIO | None, max_bytes: int) -> Recording:
         )
     copy = temporary_file()
     try:
-        _copy(source, copy, max_bytes)  # type: ignore[arg-type]  # FileIO is one
+        _copy(source, copy, max_bytes, should_stop)  # type: ignore[arg-type]  # FileIO is one
         return Recording(copy, path=STDIN, is_stdin=True)  # type: ignore[arg-type]  # FileIO is one
     except BaseException:
         copy.close()
         raise
 
 
-def _read_some(source: BinaryIO) -> bytes:
+def _descriptor(source: BinaryIO) -> int | None:
+    """Return what can be waited for; None where reading never waits, or cannot be asked."""
+    if not hasattr(select, "poll"):
+        return None
     try:
-        return source.read(_CHUNK)
-    except OSError as error:
-        raise _read_failed("standard input", error) from None
+        return source.fileno()
+    except (AttributeError, OSError):
+        return None
 
 
-def _copy(source: BinaryIO, target: BinaryIO, max_bytes: int) -> None:
+def _pieces(source: BinaryIO, should_stop: ShouldStop) -> Iterator[bytes]:
+    """Yield what comes as it comes: a writer that pauses must not hold up whoever wants to stop."""
+    descriptor = _descriptor(source)
+    # read() of a buffered stream waits until all that was asked for has come, read1() does not.
+    read = source.read if descriptor is None else getattr(source, "read1", source.read)
+    poll = None
+    if descriptor is not None:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+    while True:
+        check(should_stop)
+        try:
+            if poll is not None and not poll.poll(_PATIENCE_MS):
+                continue
+            piece = read(_CHUNK)
+        except OSError as error:
+            raise _read_failed("standard input", error) from None
+        if not piece:
+            return
+        yield piece
+
+
+def _copy(source: BinaryIO, target: BinaryIO, max_bytes: int, should_stop: ShouldStop) -> None:
     total = 0
-    while piece := _read_some(source):
+    for piece in _pieces(source, should_stop):
         total += len(piece)
         if total > max_bytes:
             raise InputError(

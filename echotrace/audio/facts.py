@@ -25,7 +25,7 @@ _DEAD_BELOW = 10 ** (-30 / 20)
 
 
 def is_identical(found: Pass) -> bool:
-    """Whether two channels carry one signal: correlation above 0.9 at lag 0."""
+    """Whether two channels carry one signal: correlation above 0.9 at lag 0 over 0.1 s or more."""
     return found.correlation is not None and found.correlation > _IDENTICAL
 
 

@@ -22,6 +22,7 @@ from echotrace.audio.door import Recording, open_recording
 from echotrace.audio.facts import conclude, is_identical
 from echotrace.audio.ingest import Laps, Limits, MakeExtractor, Pass, run_pass, too_long
 from echotrace.audio.resample import RATE_HZ
+from echotrace.audio.stop import ShouldStop, never
 from echotrace.errors import EchoTraceError, InputError, UsageError
 from echotrace.model.report import Channel, Source
 
@@ -150,6 +151,7 @@ def open_audio(
     collector: TelemetryCollector | None = None,
     stdin: BinaryIO | None = None,
     make_extractor: MakeExtractor | None = None,
+    should_stop: ShouldStop = never,
 ) -> Audio:
     """Open, check, hash and decode a recording in a single pass.
 
@@ -160,11 +162,14 @@ def open_audio(
         stdin: what ``-`` reads, by default the process's own.
         make_extractor: what computes the features, by default
             :class:`echotrace.audio.features.FeatureExtractor`.
+        should_stop: asked from this thread several times a second; once it says so, everything is
+            closed. It is asked again when samples that were not kept are decoded a second time.
 
     Raises:
         InputError: the file cannot be used; its ``code`` says why.
         UsageError: the options contradict each other or the recording.
         StorageError: there is no room for temporary data.
+        Stopped: ``should_stop`` said so.
     """
     cut = check_cut(options.start_s, options.end_s)
     if make_extractor is None:
@@ -174,9 +179,11 @@ def open_audio(
     with nullcontext() if collector is None else collector.span("audio_decode") as span:
         began_ns = time.perf_counter_ns()
         laps = Laps()
-        recording = open_recording(path, stdin=stdin, max_bytes=options.max_decoded_mib << 20)
+        recording = open_recording(
+            path, stdin=stdin, max_bytes=options.max_decoded_mib << 20, should_stop=should_stop
+        )
         try:
-            audio = _Opening(recording, cut, options, make_extractor, laps).run()
+            audio = _Opening(recording, cut, options, make_extractor, laps, should_stop).run()
         except BaseException:
             recording.close()
             raise
@@ -212,18 +219,20 @@ class _Opening:
         options: AudioOptions,
         make_extractor: MakeExtractor,
         laps: Laps,
+        should_stop: ShouldStop,
     ) -> None:
         self._recording = recording
         self._cut = cut
         self._options = options
         self._make_extractor = make_extractor
         self._laps = laps
+        self._should_stop = should_stop
 
     def run(self) -> Audio:
         recording = self._recording
         how = plan(recording)
         self._laps.lap("decode")
-        digest = recording.sha256()
+        digest = recording.sha256(self._should_stop)
         self._laps.lap("hash")
         found, opener = self._decode(how)
         try:
@@ -249,6 +258,10 @@ class _Opening:
                     _drop(best[0])
                     raise
                 break
+            except BaseException:
+                if best is not None:
+                    _drop(best[0])
+                raise
             if found.failure:
                 reasons.append(found.failure)
             if best is None:
@@ -292,6 +305,7 @@ class _Opening:
             start_s=self._cut.start_s,
             laps=self._laps,
             shown=self._recording.shown,
+            should_stop=self._should_stop,
         )
 
     def _finish(self, how: Plan, found: Pass, opener: Callable[[], Decoder], digest: str) -> Audio:
@@ -355,8 +369,6 @@ class _Opening:
     ) -> tuple[tuple[Channel, ...], int | None, tuple[Finding, ...]]:
         """Give each channel its role."""
         count, caller = len(found.native), self._options.caller_channel
-        if identical:
-            return (Channel(index=0, role="mixed"),), None, ()
         if caller is not None and not 0 <= caller < count:
             known = "one channel, 0" if count == 1 else f"channels 0 to {count - 1}"
             raise UsageError(
@@ -365,6 +377,8 @@ class _Opening:
                 hint="choose another --caller-channel",
                 code="NO_SUCH_CHANNEL",
             )
+        if identical:
+            return (Channel(index=0, role="mixed"),), None, ()
         roles = ["unknown"] * count
         if caller is not None:
             roles[caller] = "caller"

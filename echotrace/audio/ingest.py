@@ -13,6 +13,7 @@ from echotrace.audio.decoder import DecodeFailed, Decoder
 from echotrace.audio.native import NativeMeter, NativeStats
 from echotrace.audio.resample import Resampler
 from echotrace.audio.spool import Spool
+from echotrace.audio.stop import ShouldStop, check, never
 from echotrace.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ __all__ = ["Extractor", "Laps", "Limits", "MakeExtractor", "Pass", "run_pass", "
 _BYTES_PER_SAMPLE = 4
 _UNSCALED_SHARE = 0.001
 _INTEGER_SCALES = (2.0**15, 2.0**23, 2.0**31)
+_FULL_SCALE = {
+    "pcm_u8": 127 / 128,
+    "pcm_s8": 127 / 128,
+    "ulaw": 32_124 / 32_768,
+    "pcm_mulaw": 32_124 / 32_768,
+    "alaw": 32_256 / 32_768,
+    "pcm_alaw": 32_256 / 32_768,
+}
+"""The largest amplitude of codings with coarse steps, by both libraries' names (ITU-T G.711)."""
 
 
 class Extractor(Protocol):
@@ -100,6 +110,7 @@ def run_pass(
     start_s: float,
     laps: Laps,
     shown: str,
+    should_stop: ShouldStop = never,
 ) -> Pass:
     """Run one decoder from the cut's beginning to its end.
 
@@ -110,13 +121,22 @@ def run_pass(
         InputError: TOO_LONG or TOO_LARGE.
         Rejected: the decoder does not take the file.
         StorageError: the samples cannot be kept.
+        Stopped: ``should_stop``, which is asked once per block, said so.
     """
     gain = 1.0
     while True:
         with closing(open_decoder()) as decoder:
             laps.lap("decode")
             found, meter = _once(
-                decoder, limits, keep_samples, make_extractor, start_s, laps, shown, gain
+                decoder,
+                limits,
+                keep_samples,
+                make_extractor,
+                start_s,
+                laps,
+                shown,
+                gain,
+                should_stop,
             )
         wanted = _gain_for(meter, found) if gain == 1.0 else gain
         if wanted == gain:
@@ -144,9 +164,16 @@ def _once(
     laps: Laps,
     shown: str,
     gain: float,
+    should_stop: ShouldStop,
 ) -> tuple[Pass, NativeMeter]:
     form = decoder.format
-    meter = NativeMeter(form.channels, form.rate_hz, integer=form.integer, gain=gain)
+    meter = NativeMeter(
+        form.channels,
+        form.rate_hz,
+        integer=form.integer,
+        gain=gain,
+        full_scale=_FULL_SCALE.get(form.codec, 1.0),
+    )
     resampler = Resampler(form.channels, form.rate_hz)
     extractor = make_extractor(form.channels, start_s=start_s)
     spool = Spool(form.channels) if keep_samples else None
@@ -165,6 +192,7 @@ def _once(
     try:
         blocks = decoder.blocks(limits.first_frame)
         while True:
+            check(should_stop)
             try:
                 block = next(blocks, None)
             except DecodeFailed as error:
@@ -172,6 +200,8 @@ def _once(
                 break
             if block is None:
                 break
+            if not block.shape[1]:
+                continue
             if wanted is not None and frames + block.shape[1] >= wanted:
                 block = block[:, : wanted - frames]
                 reached_end = False

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echotrace.audio.flat_tops import AT_FULL_SCALE, FlatTops, FullScaleRuns
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,10 +22,7 @@ __all__ = ["LIMIT", "NativeMeter", "NativeStats"]
 LIMIT = 8.0
 """Amplitudes beyond this (18 dB over full scale) are no sound but a broken or unscaled file."""
 
-_FLAT = 0.999
-_RUN = 3
-_QUIETEST_PEAK = 0.02
-_LONGEST_PLATEAU_S = 0.05
+_CORRELATED_S = 0.1
 _NO_DENORMALS = np.float32(1e-20)
 
 
@@ -31,9 +30,10 @@ _NO_DENORMALS = np.float32(1e-20)
 class NativeStats:
     """One channel at its native rate; amplitudes are linear, full scale is 1.
 
-    ``clipped_samples`` counts samples in runs of at least 3 that stay within 0.1 % of full scale,
-    or of the channel's own peak per polarity when that is lower (clipping that was turned down
-    afterwards). ``non_finite_samples`` were read as 0, ``out_of_range_samples`` as +-8.
+    ``clipped_samples`` counts samples in runs of at least 3, per polarity, that stay within 0.1 %
+    of full scale; where full scale is not met, those in flat tops at the channel's own peak that
+    the wave enters and leaves with a kink (clipping that was turned down afterwards).
+    ``non_finite_samples`` were read as 0, ``out_of_range_samples`` as +-8.
     """
 
     index: int
@@ -80,16 +80,23 @@ class NativeMeter:
     """Streaming counts over blocks of (channels, frames); it also makes the samples safe.
 
     ``integer`` says that the samples come from integers, which spares the search for NaN.
-    ``gain`` scales a file of numbers far beyond full scale.
+    ``gain`` scales a file of numbers far beyond full scale. ``full_scale`` is the largest amplitude
+    that the coding has, less than 1 in 8 bits and in telephone codings.
     """
 
     def __init__(
-        self, channels: int, rate_hz: int, *, integer: bool = False, gain: float = 1.0
+        self,
+        channels: int,
+        rate_hz: int,
+        *,
+        integer: bool = False,
+        gain: float = 1.0,
+        full_scale: float = 1.0,
     ) -> None:
         self._rate_hz = rate_hz
         self._integer = integer
         self._gain = np.float32(gain)
-        self._channels = [_Channel(rate_hz) for _ in range(channels)]
+        self._channels = [_Channel(rate_hz, full_scale) for _ in range(channels)]
         self._cross = 0.0
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -112,8 +119,12 @@ class NativeMeter:
         return max(channel.largest for channel in self._channels)
 
     def correlation(self) -> float | None:
-        """Correlation of the two channels at lag 0, DC removed; None without two live channels."""
-        if len(self._channels) != 2 or not self._channels[0].samples:
+        """Correlation of the two channels at lag 0, DC removed.
+
+        None without two live channels, and below 0.1 s: a few samples always go together somehow.
+        """
+        shortest = _CORRELATED_S * self._rate_hz
+        if len(self._channels) != 2 or self._channels[0].samples < shortest:
             return None
         first, second = self.finish()
         if first.ac_rms < 1e-6 or second.ac_rms < 1e-6:
@@ -129,14 +140,15 @@ class NativeMeter:
 
 
 class _Channel:
-    def __init__(self, rate_hz: int) -> None:
-        longest = round(_LONGEST_PLATEAU_S * rate_hz)
+    def __init__(self, rate_hz: int, full_scale: float) -> None:
+        level = AT_FULL_SCALE * full_scale
         self.samples = 0
         self.sum = self.sum_squares = 0.0
         self.highest, self.lowest = -math.inf, math.inf
         self.non_finite = self.out_of_range = 0
         self.largest = 0.0
-        self.tops = (_FlatTops(longest), _FlatTops(longest))
+        self.full_scale = (FullScaleRuns(level), FullScaleRuns(level))
+        self.flat_tops = (FlatTops(rate_hz, level), FlatTops(rate_hz, level))
 
     def make_safe(self, samples: NDArray[np.float32], gain: np.float32) -> NDArray[np.float32]:
         high, low = float(samples.max()), float(samples.min())  # NaN spreads through both
@@ -163,11 +175,12 @@ class _Channel:
         self.sum += float(samples.sum())
         self.sum_squares += float(np.dot(samples, samples))
         self.highest, self.lowest = max(self.highest, high), min(self.lowest, low)
-        self.tops[0].push(samples, high, 1)
-        self.tops[1].push(samples, -low, -1)
+        for number, (highest, sign) in enumerate(((high, 1), (-low, -1))):
+            self.full_scale[number].push(samples, highest, sign)
+            self.flat_tops[number].push(samples, highest, sign)
 
     def stats(self, index: int, rate_hz: int) -> NativeStats:
-        clipped = [top.result() for top in self.tops]
+        clipped = [found.result() for found in (*self.full_scale, *self.flat_tops)]
         return NativeStats(
             index=index,
             sample_rate_hz=rate_hz,
@@ -181,85 +194,3 @@ class _Channel:
             non_finite_samples=self.non_finite,
             out_of_range_samples=self.out_of_range,
         )
-
-
-class _FlatTops:
-    """Runs of samples at the top of one polarity, while the top itself may still rise.
-
-    Runs are kept by their lowest sample, in steps of 0.001 %; when a higher peak turns up, those
-    that are no longer within 0.1 % of it are forgotten.
-    """
-
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._level = _FLAT * _QUIETEST_PEAK
-        self._runs: dict[int, tuple[int, int]] = {}
-        self._open = 0
-        self._open_lowest = math.inf
-
-    def push(self, samples: NDArray[np.float32], high: float, sign: int) -> None:
-        level = max(self._level, _FLAT * min(high, 1.0))
-        if high < level:
-            self._close_open()
-            return
-        if level > self._level:
-            self._level = level
-            self._runs = {key: run for key, run in self._runs.items() if key >= _step(level)}
-            if self._open_lowest < level:
-                self._open, self._open_lowest = 0, math.inf
-        at_top = samples >= level if sign > 0 else samples <= -level
-        edges = np.flatnonzero(np.diff(at_top.view(np.int8), prepend=0, append=0))
-        starts, ends = edges[0::2], edges[1::2]
-        bounds = edges if ends[-1] < samples.size else edges[:-1]
-        lowest = np.minimum.reduceat(samples if sign > 0 else -samples, bounds)[0::2]
-        self._join(samples.size, starts, ends, lowest)
-
-    def _join(
-        self,
-        size: int,
-        starts: NDArray[np.intp],
-        ends: NDArray[np.intp],
-        lowest: NDArray[np.float32],
-    ) -> None:
-        lengths = ends - starts
-        first, last = 0, len(starts)
-        if starts[0] == 0 and self._open:
-            self._open_lowest = min(self._open_lowest, float(lowest[0]))
-            self._open += int(lengths[0])
-            if ends[0] == size:
-                return
-            first = 1
-        self._close_open()
-        if last > first and ends[-1] == size:
-            last -= 1
-            self._open, self._open_lowest = int(lengths[-1]), float(lowest[-1])
-        lengths, lowest = lengths[first:last], lowest[first:last]
-        long_enough = lengths >= _RUN
-        for length, low in zip(
-            lengths[long_enough].tolist(), lowest[long_enough].tolist(), strict=True
-        ):
-            self._add(length, low)
-
-    def _close_open(self) -> None:
-        if self._open >= _RUN:
-            self._add(self._open, self._open_lowest)
-        self._open, self._open_lowest = 0, math.inf
-
-    def _add(self, length: int, lowest: float) -> None:
-        if length > self._longest and lowest < _FLAT:
-            return  # a constant voltage, not a wave that was cut off
-        key = _step(lowest)
-        samples, runs = self._runs.get(key, (0, 0))
-        self._runs[key] = (samples + length, runs + 1)
-
-    def result(self) -> tuple[int, int]:
-        """Clipped samples and runs so far, the run at the end of the last block included."""
-        samples = sum(count for count, _ in self._runs.values())
-        runs = sum(count for _, count in self._runs.values())
-        if self._open >= _RUN and (self._open <= self._longest or self._open_lowest >= _FLAT):
-            return samples + self._open, runs + 1
-        return samples, runs
-
-
-def _step(amplitude: float) -> int:
-    return math.floor(1e5 * math.log(min(max(amplitude, 1e-6), LIMIT)))

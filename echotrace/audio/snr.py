@@ -64,6 +64,11 @@ FLUCTUATING_MIN_SHARE: Final = 0.03
 """In babble only rare gaps count as pauses, and they are quieter than it: a share of 3 % of the
 time and 12.5 dB are needed to trust them."""
 LOCAL_NOISE_S: Final = 3.0
+DC_FRAMES: Final = 16
+"""0.5 s of pauses before their mean is a measurement of the DC."""
+DC_ERROR: Final = 0.002
+"""0.2 % of full scale, a fifth of what is worth a word: how well pauses must know the DC."""
+_DC_SPAN_FRAMES: Final = 16
 _BANDS: Final = ((16, 32), (32, 64), (64, 128))
 _QUANTILE: Final = 0.05
 
@@ -102,7 +107,11 @@ class SnrResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Frames:
-    """The frames of one channel by class, and their powers with the DC taken out."""
+    """The frames of one channel by class, and their powers about ``zero``.
+
+    ``zero`` is the mean of what pauses there are: the powers of pauses and of the speech between
+    them are compared about the same line, however well it is known.
+    """
 
     speech: Mask
     loud: Mask
@@ -111,6 +120,7 @@ class _Frames:
     digital: Mask
     power: Powers
     dc: Measurement
+    zero: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +144,7 @@ def estimate_snr(features: ChannelFeatures) -> SnrResult:
         return _without_snr(frames, "the recording is empty")
     if frames.loud.sum() < MIN_SPEECH_FRAMES:
         return _without_snr(
-            frames, why_no_speech(features, frames.power, frames.digital, frames.dc.value or 0.0)
+            frames, why_no_speech(features, frames.power, frames.digital, frames.zero)
         )
     noise = _noise_in_pauses(frames.power, frames.noise)
     spectral = _noise_by_spectrum(features, frames)
@@ -172,14 +182,8 @@ def _classify(features: ChannelFeatures) -> _Frames:
     basis = noise if noise.any() else pause
     if basis.any():
         dc = float(features.mean[basis].mean())
-        offset = Measurement.measured(dc, "FS", method="mean of pauses", n=int(basis.sum()))
-    elif len(features.mean):
-        dc = float(np.median(features.mean))
-        offset = Measurement.estimated(
-            dc, "FS", reason="no pauses: speech has a DC of its own", method="median of frames"
-        )
     else:
-        dc, offset = 0.0, Measurement.not_measurable("FS", "the recording is empty")
+        dc = float(np.median(features.mean)) if len(features.mean) else 0.0
     return _Frames(
         speech=speech,
         loud=speech & (probability > ENTER_PROBABILITY) & ~digital,
@@ -187,8 +191,36 @@ def _classify(features: ChannelFeatures) -> _Frames:
         noise=noise,
         digital=digital,
         power=variance + (features.mean - dc) ** 2,
-        dc=offset,
+        dc=_dc_offset(features, pause, noise),
+        zero=dc,
     )
+
+
+def _dc_offset(features: ChannelFeatures, pause: Mask, noise: Mask) -> Measurement:
+    """Return the mean of the pauses where they know it, else that of the whole channel.
+
+    Rumble below the frame rate moves the zero line of single pauses: two of 0.2 s in one recording
+    of a voice give 0.002 where every half second of it has 0.007. Pauses of digital silence count,
+    but those with noise tell more.
+    """
+    if not len(features.mean):
+        return Measurement.not_measurable("FS", "the recording is empty")
+    basis = noise if noise.sum() >= DC_FRAMES else pause
+    n = int(basis.sum())
+    means = features.mean[basis]
+    spans = len(np.unique(np.flatnonzero(basis) // _DC_SPAN_FRAMES))
+    if n < DC_FRAMES:
+        heard = f"only {n * FRAME_S:.2f} s of pauses" if n else "no pauses"
+        reason = f"{heard}, and speech has a DC of its own"
+    elif float(means.std()) <= DC_ERROR * math.sqrt(spans):
+        return Measurement.measured(float(means.mean()), "FS", method="mean of pauses", n=n)
+    else:
+        reason = "a rumble moves the zero line of the pauses"
+    # The last frame may be shorter than the others.
+    weights = np.full(len(features.mean), FRAME_S)
+    weights[-1] = max(features.duration_s - FRAME_S * (len(weights) - 1), 1e-6)
+    whole = float(np.average(features.mean, weights=weights))
+    return Measurement.estimated(whole, "FS", reason=reason, method="mean of all samples")
 
 
 def _dilated(mask: Mask, frames: int) -> Mask:

@@ -106,8 +106,10 @@ class Spool:
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
+            wanted = self.frames * self._channels * _ITEM / 2**20
             raise StorageError(
-                f"the recording needs more than {self._offsets[-1] >> 20:,} MiB of temporary space",
+                f"the temporary folder has no room for the recording's samples ({wanted:,.1f} MiB "
+                "so far)",
                 why=os.strerror(error.errno) if error.errno else str(error),
                 hint="free some space, or set TMPDIR to a folder that has more",
                 code="TEMP_FULL",

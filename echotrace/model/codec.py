@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from echotrace.errors import SchemaError
 from echotrace.model.measure import Measurement
 from echotrace.model.report import SCHEMA, SCHEMA_MAJOR, Report
+from echotrace.printable import printable
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -30,6 +31,11 @@ UPGRADES: dict[int, Upgrade] = {}
 
 _NUMBERS = re.compile(r"\[\n\s+(-?\d[^]{}[\"]*)\]")
 """An array of numbers over several lines; a JSON string holds no line break, so it is never one."""
+
+_HALF_PAIRS = re.compile("[\ud800-\udfff]")
+"""Bytes of a foreign name or text that were no UTF-8: they stand as ``\\xNN``, as everywhere."""
+
+_MAX_DIGITS = 19
 
 _PREFIX = SCHEMA.rpartition("/")[0]
 
@@ -66,7 +72,11 @@ def dumps(report: Report, *, indent: int | None = 2) -> str:
     plain = to_plain(report)
     first = {"schema": plain.pop("schema"), "tool": plain.pop("tool")}
     text = json.dumps(first | plain, indent=indent, ensure_ascii=False, allow_nan=False)
-    return _NUMBERS.sub(_on_one_line, text)
+    return _HALF_PAIRS.sub(_escaped, _NUMBERS.sub(_on_one_line, text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return json.dumps(printable(match[0]))[1:-1]
 
 
 def _on_one_line(match: re.Match[str]) -> str:
@@ -134,7 +144,8 @@ def _adapter() -> TypeAdapter[Report]:
 
 def _parse(text: str | bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded_int)
+        json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair
     except (ValueError, RecursionError) as error:
         raise SchemaError(
             "this is no EchoTrace report",
@@ -149,6 +160,12 @@ def _parse(text: str | bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not allowed in JSON")
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _schema_major(document: Mapping[str, Any]) -> int:

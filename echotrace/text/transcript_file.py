@@ -33,6 +33,8 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ROUNDING = 1e-6
+"""What float32 may add to a probability of 1."""
 _SHAPE = '{"text": "...", "words": [{"word": "...", "start": 0.5, "end": 0.9}]}'
 
 
@@ -73,9 +75,11 @@ def within(file: TranscriptFile, *, begin_s: float, end_s: float, is_cut: bool) 
     """Fit a transcript to the part of the recording that is analysed.
 
     Where the recording was cut, words outside the cut are left out; without times that cannot be,
-    and a finding says so. Times beyond the end of an uncut recording are a finding too.
+    and a finding says so. Times of words or segments beyond the end of an uncut recording are a
+    finding too.
     """
     times = [word.start_s for word in file.words if word.start_s is not None]
+    latest = max(_times_of(file), default=0.0)
     if is_cut and file.words and len(times) == len(file.words):
         words = tuple(w for w in file.words if _is_in(w.start_s, w.end_s, begin_s, end_s))
         return replace(
@@ -95,15 +99,22 @@ def within(file: TranscriptFile, *, begin_s: float, end_s: float, is_cut: bool) 
             "with a part of the recording",
             hint="give JSON with word times, or a transcript of this part",
         )
-    elif times and max(times) > end_s + 1.0:
+    elif latest > end_s + 1.0:
         finding = Finding(
             code="TRANSCRIPT_BEYOND_AUDIO",
             severity=Severity.WARNING,
-            message=f"{file.name} has words at {max(times):.1f} s, "
+            message=f"{file.name} goes on to {latest:.1f} s, "
             f"but the recording ends at {end_s:.1f} s",
             hint="check that it belongs to this recording and counts in seconds",
         )
     return replace(file, findings=(*file.findings, finding)) if finding else file
+
+
+def _times_of(file: TranscriptFile) -> Iterator[float]:
+    pairs = [(word.start_s, word.end_s) for word in file.words]
+    pairs += [(segment.start_s, segment.end_s) for segment in file.segments]
+    for pair in pairs:
+        yield from (time for time in pair if time is not None)
 
 
 def _is_in(start_s: float | None, end_s: float | None, begin: float, end: float) -> bool:
@@ -220,12 +231,15 @@ class _Reader:
         spoken = " ".join(word.text for word in words)
         text = self._text(item["text"], f"{place}.text") if "text" in item else spoken
         start_s, end_s = self._times(item, place)
+        if start_s is not None and end_s is not None and end_s < start_s:
+            self.reversed_times.append(place)
+            start_s = end_s = None
         return TranscriptSegment(
             text=text.strip(),
             start_s=start_s,
             end_s=end_s,
             avg_logprob=self._number(item.get("avg_logprob"), f"{place}.avg_logprob"),
-            no_speech_prob=self._number(item.get("no_speech_prob"), f"{place}.no_speech_prob"),
+            no_speech_prob=self._share(item.get("no_speech_prob"), f"{place}.no_speech_prob"),
             compression_ratio=self._number(
                 item.get("compression_ratio"), f"{place}.compression_ratio"
             ),
@@ -238,6 +252,8 @@ class _Reader:
             if key is None:
                 raise self._wrong(where, 'an object with "word"')
             start_s, end_s = self._times(item, where)
+            if start_s is not None and end_s is not None and end_s < start_s:
+                raise self._wrong(f"{where}.end", f"{start_s:g}, its start, or later")
             probability = next(
                 (key for key in ("probability", "confidence", "score") if key in item), None
             )
@@ -245,7 +261,7 @@ class _Reader:
                 text=self._text(item[key], f"{where}.{key}").strip(),
                 start_s=start_s,
                 end_s=end_s,
-                probability=self._number(item[probability], f"{where}.{probability}")
+                probability=self._share(item[probability], f"{where}.{probability}")
                 if probability
                 else None,
             )
@@ -264,12 +280,20 @@ class _Reader:
         found = []
         for keys in (("start", "start_s"), ("end", "end_s")):
             key = next((key for key in keys if key in item), keys[0])
-            found.append(self._number(item.get(key), f"{place}.{key}"))
+            value = self._number(item.get(key), f"{place}.{key}")
+            if value is not None and value < 0:
+                raise self._wrong(f"{place}.{key}", "0 or more seconds")
+            found.append(value)
         start, end = found
-        if start is not None and end is not None and end < start:
-            self.reversed_times.append(place)
-            return None, None
         return start, end
+
+    def _share(self, value: Any, place: str) -> float | None:
+        number = self._number(value, place)
+        if number is None:
+            return None
+        if not -_ROUNDING <= number <= 1 + _ROUNDING:
+            raise self._wrong(place, "a probability from 0 to 1")
+        return min(1.0, max(0.0, number))
 
     def _number(self, value: Any, place: str) -> float | None:
         if value is None:
@@ -297,7 +321,7 @@ class _Reader:
             Finding(
                 code="TRANSCRIPT_TIMES",
                 severity=Severity.WARNING,
-                message=f"{len(places)} entries of {self.name} end before they start "
+                message=f"{len(places)} segments of {self.name} end before they start "
                 f"(first: {places[0]}); their times are left out",
                 hint="times are seconds on the recording's clock",
             ),

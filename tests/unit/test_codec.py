@@ -48,6 +48,13 @@ def test_nan_never_reaches_json():
         broken.to_json()
 
 
+def test_bytes_that_are_no_utf_8_are_shown_and_never_break_the_document():
+    report = replace(complete_report(), job_id="a\udcffb\ud800")
+    text = report.to_json()
+    text.encode("utf-8")
+    assert Report.from_json(text).job_id == "a\\xffb\\ud800"
+
+
 def test_a_figure_and_its_status_cannot_contradict():
     with pytest.raises(ValueError, match="contradict"):
         Measurement(unit="ms", status=Status.NOT_RUN, value=0.0, reason="x")
@@ -73,6 +80,8 @@ def change(**keys):
         ('{"schema": "echotrace.report/x"}', "NOT_A_REPORT"),
         ('{"schema": NaN}', "NOT_A_REPORT"),
         (b"\xff\xfe", "NOT_A_REPORT"),
+        ('{"schema": "echotrace.report/1", "job_id": "\\ud800"}', "NOT_A_REPORT"),
+        ('{"schema": "echotrace.report/1", "x": 1' + "0" * 400 + "}", "NOT_A_REPORT"),
         ('{"schema": "echotrace.report/2"}', "SCHEMA_NEWER"),
         ('{"schema": "echotrace.report/0"}', "SCHEMA_UNKNOWN"),
         ('{"schema": "echotrace.report/1"}', "REPORT_DAMAGED"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
@@ -189,6 +190,75 @@ def test_identical_channels_count_as_one(opened):
         audio.read(1, 0, 1)
 
 
+@pytest.mark.parametrize("caller", [-1, 2, 5])
+def test_a_caller_on_a_channel_that_is_not_there_is_refused_also_on_identical_ones(opened, caller):
+    mono = voice(1.0)
+    with pytest.raises(UsageError) as caught:
+        opened(encode(np.stack([mono, mono], axis=1), RATE, "WAV"), caller_channel=caller)
+    assert caught.value.code == "NO_SUCH_CHANNEL"
+    assert "channels 0 to 1" in caught.value.why
+    assert opened(encode(np.stack([mono, mono], axis=1), RATE, "WAV"), caller_channel=0).channels
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("frames", "is_told"), [(3, False), (1_599, False), (1_600, True)])
+def test_a_few_samples_do_not_tell_how_two_channels_go_together(opened, sign, frames, is_told):
+    mono = voice(1.0)[2_000:]
+    data = encode(np.stack([mono, sign * mono], axis=1), RATE, "WAV")
+    audio = opened(data, end_s=frames / RATE)
+    told = {"IDENTICAL_CHANNELS", "ANTI_PHASE"} & set(codes(audio))
+    assert bool(told) == is_told
+    assert audio.channels == (1 if is_told and sign > 0 else 2)
+
+
+@pytest.mark.parametrize(("name", "value"), [("--start", -1.0), ("--end", math.inf)])
+def test_the_hint_names_the_flag_that_was_wrong(files, name, value):
+    with pytest.raises(UsageError) as caught:
+        listen(files["wav"], **{f"{name[2:]}_s": value})
+    assert name in caught.value.what
+    assert f"such as {name} " in caught.value.hint
+
+
+def two_tracks(container: str, codec: str, first_s: float, other_s: float) -> bytes:
+    import av
+
+    target = io.BytesIO()
+    with av.open(target, "w", format=container) as output:
+        streams = [output.add_stream(codec, rate=RATE, layout="mono") for _ in range(2)]
+        for stream, seconds in zip(streams, (first_s, other_s), strict=True):
+            samples = np.frombuffer(pcm16(voice(seconds)), "<i2")
+            for begin in range(0, samples.size, 1_024):
+                piece = np.ascontiguousarray(samples[None, begin : begin + 1_024])
+                frame = av.AudioFrame.from_ndarray(piece, format="s16", layout="mono")
+                frame.sample_rate, frame.pts = RATE, begin
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [("matroska", "pcm_s16le"), ("mp4", "flac"), ("mov", "pcm_s16le"), ("avi", "pcm_s16le")],
+)
+def test_a_short_track_beside_a_long_one_is_not_called_cut_off(opened, container, codec):
+    audio = opened(two_tracks(container, codec, 2.0, 5.0), name="call.dat")
+    assert audio.duration_s == pytest.approx(2.0, abs=0.1)
+    assert codes(audio) == ["AUDIO_TRACKS"]
+
+
+def test_a_film_longer_than_its_sound_is_not_called_cut_off(opened):
+    data = mkv_video(audio=voice(0.05, 48_000))
+    assert codes(opened(data, name="film.mkv")) == ["TOO_SHORT"]
+
+
+def test_one_of_two_tracks_that_was_cut_off_is_still_found_by_its_own_length(opened):
+    data = two_tracks("matroska", "pcm_s16le", 4.0, 4.0)
+    audio = opened(data[: len(data) // 4], name="call.mka")
+    assert "TRUNCATED" in codes(audio)
+    (message,) = [item.message for item in audio.findings if item.code == "TRUNCATED"]
+    assert "4.00 s" in message
+
+
 def test_dead_and_inverted_channels_are_named_and_stay(opened):
     mono = voice(1.0)
     dead = opened(encode(np.stack([mono, 0 * mono], axis=1), RATE, "WAV"))
@@ -256,6 +326,7 @@ def test_a_full_disk_while_spooling_is_a_storage_error(opened, monkeypatch):
     with pytest.raises(StorageError) as caught:
         opened(encode(voice(1.0), RATE, "WAV"))
     assert caught.value.code == "TEMP_FULL"
+    assert "0.1 MiB so far" in caught.value.what
 
 
 def test_unscaled_floats_are_brought_back_into_range(opened):

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
-from hypothesis import given
+import soundfile
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from echotrace.audio.native import NativeMeter
-from tests.fakes.audio_files import tone, voice
+from tests.fakes.audio_files import encode, tone, voice
 
 RATE = 16_000
 
@@ -24,15 +27,24 @@ def measure(samples: np.ndarray, *, blocks: list[int] | None = None, **options):
 
 def runs_at_top(samples: np.ndarray) -> int:
     """The definition, written down plainly for one polarity."""
-    longest = RATE // 20 if samples.max() < 0.999 else samples.size
-    level = 0.999 * min(float(samples.max()), 1.0)
-    total = length = 0
-    for sample in [*samples.tolist(), -9.0]:
-        if sample >= level:
-            length += 1
+    values = samples.tolist()
+    top = max(values)
+    at_full_scale = top >= 0.999
+    level = 0.999 if at_full_scale else top - 4e-5
+    step = max(4e-5, top - max((value for value in values if value < level), default=-9.0))
+    total = begin = 0
+    for place in range(len(values) + 1):
+        if place < len(values) and values[place] >= level:
             continue
-        total += length if 3 <= length <= longest else 0
-        length = 0
+        run, length = values[begin:place], place - begin
+        beside = min(max(length // 3, 1), 32)
+        around = [values[max(0, begin - beside) : begin], values[place : place + beside]]
+        begin = place + 1
+        if length < 3 or (length > RATE // 20 and not at_full_scale):
+            continue
+        drop = min((min(run) - min(side) for side in around if side), default=0.0)
+        if at_full_scale or drop > (16 if length == 3 else 10) * step:
+            total += length
     return total
 
 
@@ -53,6 +65,68 @@ def test_clipping_is_found_also_after_it_was_turned_down(scale):
 def test_what_is_not_clipped_is_not_called_so(samples):
     (stats,) = measure(samples).finish()
     assert stats.clipped_samples == 0
+
+
+def quantised(samples: np.ndarray, coding: str) -> np.ndarray:
+    """The samples as a file of that coding gives them back."""
+    data, _ = soundfile.read(
+        io.BytesIO(encode(samples, 48_000, "WAV", coding)), dtype="float32", always_2d=False
+    )
+    return data
+
+
+CODINGS = ["FLOAT", "PCM_24", "PCM_16", "PCM_U8", "ULAW", "ALAW"]
+
+
+@given(
+    hz=st.floats(20, 1_000),
+    harmonic=st.sampled_from([0.0, 1 / 9, 0.3, 0.8]),
+    rate=st.sampled_from([8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000]),
+    level=st.floats(0.02, 0.96),
+    phase=st.floats(0, 6.3),
+    coding=st.sampled_from(CODINGS),
+)
+@settings(max_examples=150, deadline=None)
+@example(hz=50, harmonic=0.0, rate=16_000, level=0.1, phase=0.0, coding="PCM_16")
+@example(hz=50, harmonic=1 / 3, rate=48_000, level=0.3, phase=0.0, coding="PCM_16")
+@example(hz=425, harmonic=0.0, rate=96_000, level=0.1, phase=0.0, coding="FLOAT")
+@example(hz=20, harmonic=1 / 9, rate=96_000, level=0.9, phase=0.0, coding="PCM_U8")
+def test_a_round_crest_is_no_clipping_however_long_it_lasts(
+    hz, harmonic, rate, level, phase, coding
+):
+    angle = 2 * np.pi * hz * np.arange(round(0.3 * rate)) / rate + phase
+    wave = np.sin(angle) + harmonic * np.sin(3 * angle)
+    samples = quantised(level * wave / np.max(np.abs(wave)), coding)
+    meter = NativeMeter(1, rate)
+    meter.push(samples[None, :].copy())
+    assert meter.finish()[0].clipped_samples == 0
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.2])
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_voice_that_was_cut_off_is_found_in_every_coding(coding, scale, rate):
+    clean = quantised(scale * voice(2.0, rate, level=0.95), coding)
+    loud = quantised(scale * np.clip(voice(2.0, rate, level=4.0), -0.99, 0.99), coding)
+    ratios = []
+    for samples in (clean, loud):
+        meter = NativeMeter(1, rate)
+        meter.push(samples[None, :].copy())
+        ratios.append(meter.finish()[0].clipping_ratio)
+    assert ratios[0] == 0
+    assert ratios[1] > 0.01
+
+
+@pytest.mark.parametrize("coding", ["PCM_U8", "ULAW", "ALAW"])
+def test_the_largest_number_of_a_coarse_coding_is_full_scale(opened, coding):
+    rate = 8_000
+    slow = np.clip(tone(1.0, rate, hz=100, level=1.1), -1, 1)
+    audio = opened(encode(slow, rate, "WAV", coding))
+    heard = np.abs(quantised(slow, coding))
+    assert heard.max() < 1 or coding == "PCM_U8"
+    share = float(np.mean(heard >= 0.999 * min(heard.max(), 127 / 128)))
+    assert share > 0.2
+    assert audio.native[0].clipping_ratio == pytest.approx(share)
 
 
 def test_a_channel_stuck_at_full_scale_is_clipped():
@@ -115,5 +189,7 @@ def test_correlation_between_two_channels(left, right, expected):
     rows = np.stack([voice(1.0) * left + 0.05, voice(1.0) * right - 0.02])
     found = measure(rows, blocks=[333, 4_000]).correlation()
     assert found == (expected if expected is None else pytest.approx(expected, abs=1e-3))
+    short = measure(rows[:, : RATE // 10 - 1]).correlation()
+    assert short is None
     independent = np.stack([voice(1.0), np.random.default_rng(1).standard_normal(RATE) * 0.1])
     assert abs(measure(independent).correlation()) < 0.05

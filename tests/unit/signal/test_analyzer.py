@@ -14,7 +14,7 @@ from echotrace.analyzers.signal import SignalAnalyzer
 from echotrace.audio.handle import AudioOptions, open_audio
 from echotrace.config.settings import Settings
 from echotrace.model.codec import to_plain
-from echotrace.model.measure import Status
+from echotrace.model.measure import Severity, Status
 from echotrace.telemetry import TelemetryCollector
 
 RATE = 16_000
@@ -151,6 +151,16 @@ def test_clipping_is_named_with_its_share(tmp_path, speech):
     finding = next(item for item in outcome.findings if item.code == "CLIPPING")
     assert "%" in finding.message
     assert "gain" in (finding.hint or "")
+
+
+def test_an_offset_that_is_only_estimated_is_no_warning(tmp_path, speech, extract):
+    talking = np.repeat(extract(speech)[0].speech_probability > 0.5, 512)[: len(speech)]
+    samples = speech[talking][: 3 * RATE] + np.float32(0.05)
+    outcome, _ = analyze(written(tmp_path / "x.wav", samples))
+    assert outcome.data.channels[0].dc_offset.status is Status.ESTIMATED
+    finding = next(item for item in outcome.findings if item.code == "DC_OFFSET")
+    assert finding.severity is Severity.INFO
+    assert "estimated" in finding.message
 
 
 def test_a_low_ratio_is_a_finding(tmp_path, speech):

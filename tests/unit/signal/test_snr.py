@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +13,7 @@ from echotrace.audio.snr import estimate_snr
 from echotrace.model.measure import Status
 
 RATE = 16_000
+SHARED = Path(__file__).resolve().parents[3] / "../shared"
 
 
 def coloured(slope, frames, rng):
@@ -121,6 +125,49 @@ def test_an_offset_is_found_and_changes_nothing_else(speech, extract, offset):
     assert after.snr_db.value == pytest.approx(before.snr_db.value, abs=0.5)
     assert after.noise_floor_dbfs.value == pytest.approx(before.noise_floor_dbfs.value, abs=0.2)
     assert after.speech_level_dbfs.value == pytest.approx(before.speech_level_dbfs.value, abs=0.5)
+
+
+def pauses_of(features, frames):
+    return np.repeat(features.speech_probability < 0.35, 512)[:frames]
+
+
+def test_the_offset_is_measured_only_on_half_a_second_of_pauses(speech, extract):
+    quiet = pauses_of(extract(speech)[0], len(speech))
+    short = np.concatenate([speech[~quiet][: 2 * RATE], np.zeros(RATE // 5, np.float32)])
+    found = estimate_snr(extract(short + np.float32(0.02))[0]).dc_offset
+    assert found.status is Status.ESTIMATED
+    assert "pauses" in (found.reason or "")
+    assert found.value == pytest.approx(float(short.mean()) + 0.02, abs=1e-4)
+
+
+def test_pauses_of_digital_silence_count_for_the_offset(speech, extract):
+    """Speech clipped on one side has a mean of its own, exact zeros around it have none."""
+    quiet = pauses_of(extract(speech)[0], len(speech))
+    one_sided = np.where(quiet, 0, np.clip(speech * 8, -0.05, 1)).astype(np.float32)
+    found = estimate_snr(extract(one_sided)[0]).dc_offset
+    assert abs(float(one_sided.mean())) > 0.005
+    assert found.status is Status.MEASURED
+    assert found.value == pytest.approx(0.0, abs=5e-4)
+
+
+def test_rumble_in_the_pauses_leaves_the_offset_an_estimate(speech, extract):
+    piece = speech[: 6 * RATE]
+    rumble = 0.01 * np.sin(2 * np.pi * 0.8 * np.arange(len(piece)) / RATE)
+    found = estimate_snr(extract(piece + np.float32(0.006) + rumble)[0]).dc_offset
+    assert found.status is Status.ESTIMATED
+    assert "rumble" in (found.reason or "")
+    assert found.value == pytest.approx(0.006, abs=2e-3)
+
+
+@pytest.mark.parametrize("number", ["0870", "0880", "0890", "0920", "0930"])
+def test_a_recording_with_little_pause_keeps_the_offset_that_all_of_it_has(extract, number):
+    path = SHARED / f"audio/librivox/austen-{number}.wav"
+    if not path.is_file():
+        pytest.skip("no recordings beside the repository")
+    samples, _ = sf.read(path, dtype="float32")
+    found = estimate_snr(extract(samples)[0]).dc_offset
+    assert found.status is Status.ESTIMATED
+    assert found.value == pytest.approx(float(samples.mean()), abs=1e-4)
 
 
 def test_gated_pauses_have_no_ratio(speech, extract):

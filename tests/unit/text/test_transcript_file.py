@@ -108,6 +108,19 @@ def test_text_of_any_marked_encoding(write, encoding):
         ('{"words": [{"word": "a", "end": NaN}]}', "TRANSCRIPT_SHAPE", "words[0].end"),
         ('{"words": [{"word": "a", "end": 1e999}]}', "TRANSCRIPT_SHAPE", "finite"),
         ({"words": [{"word": "a", "end": 10**400}]}, "TRANSCRIPT_SHAPE", "finite"),
+        ([{"word": "a", "probability": 1.5}], "TRANSCRIPT_SHAPE", "words[0].probability"),
+        ([{"word": "a", "confidence": 97}], "TRANSCRIPT_SHAPE", "a probability from 0 to 1"),
+        ([{"word": "a", "score": -0.1}], "TRANSCRIPT_SHAPE", "words[0].score"),
+        ([{"word": "a", "start": -1, "end": 1}], "TRANSCRIPT_SHAPE", "words[0].start should be 0"),
+        ([{"word": "a", "end_s": -1}], "TRANSCRIPT_SHAPE", "words[0].end_s should be 0"),
+        (
+            [{"word": "a"}, {"word": "b", "start": 2, "end": 1}],
+            "TRANSCRIPT_SHAPE",
+            "words[1].end should be 2, its start, or later",
+        ),
+        ({"segments": [{"words": [{"word": "a", "score": 2}]}]}, "TRANSCRIPT_SHAPE", "].score"),
+        ({"segments": [{"text": "a", "start": -2}]}, "TRANSCRIPT_SHAPE", "segments[0].start"),
+        ({"segments": [{"text": "a", "no_speech_prob": 7}]}, "TRANSCRIPT_SHAPE", "no_speech_prob"),
         ({"text": 1}, "TRANSCRIPT_SHAPE", "text should be text"),
         ({"segments": [{"words": [{"word": None}]}]}, "TRANSCRIPT_SHAPE", "segments[0].words[0]"),
         ({"segments": [{"text": "a", "avg_logprob": "x"}]}, "TRANSCRIPT_SHAPE", "avg_logprob"),
@@ -154,12 +167,19 @@ def test_a_name_of_other_bytes_is_shown_printable(tmp_path):
     assert name.startswith("\\xff\\x0a")
 
 
-def test_times_that_run_backwards_are_left_out_and_said(write):
-    found = read_transcript(write([{"word": "a", "start": 2, "end": 1}, {"word": "b", "start": 3}]))
-    assert (found.words[0].start_s, found.words[1].start_s) == (None, 3.0)
+def test_segments_that_run_backwards_lose_their_times_and_it_is_said(write):
+    document = {"segments": [{"text": "a", "start": 2, "end": 1}, {"text": "b", "start": 3}]}
+    found = read_transcript(write(document))
+    assert (found.segments[0].start_s, found.segments[1].start_s) == (None, 3.0)
     (finding,) = found.findings
     assert finding.code == "TRANSCRIPT_TIMES"
-    assert "words[0]" in finding.message
+    assert "segments[0]" in finding.message
+
+
+@pytest.mark.parametrize("key", ["probability", "confidence", "score"])
+def test_float32_may_round_a_probability_over_1(write, key):
+    found = read_transcript(write([{"word": "a", key: 1.0000001}, {"word": "b", key: 0}]))
+    assert [word.probability for word in found.words] == [1.0, 0.0]
 
 
 def test_half_a_surrogate_pair_never_reaches_the_report(write):
@@ -190,6 +210,23 @@ def test_words_after_the_end_of_the_recording_are_said(write):
     found = within(found, begin_s=0.0, end_s=10.0, is_cut=False)
     assert len(found.words) == 3
     assert [finding.code for finding in found.findings] == ["TRANSCRIPT_BEYOND_AUDIO"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [{"word": "a", "start": 1, "end": 700.5}],
+        [{"word": "a", "end": 700.5}],
+        {"segments": [{"text": "a", "start": 1, "end": 700.5}]},
+        {"segments": [{"text": "a", "words": [{"word": "a", "start": 700, "end": 700.5}]}]},
+    ],
+)
+def test_any_time_in_the_json_after_the_end_is_said(write, document):
+    found = within(read_transcript(write(document)), begin_s=0.0, end_s=10.0, is_cut=False)
+    (finding,) = found.findings
+    assert finding.code == "TRANSCRIPT_BEYOND_AUDIO"
+    assert "700.5 s" in finding.message
+    assert "10.0 s" in finding.message
 
 
 @given(

@@ -1,0 +1,203 @@
+"""Where a wave was cut off: runs at full scale, and flat tops that were turned down afterwards.
+
+At full scale a run of samples is clipping by itself. Below it a crest that lasts is not: a tone of
+50 Hz spends seven samples of 16 kHz within 0.1 % of its peak. What tells them apart is the kink.
+A round crest leaves the top slowly, a wave that was cut off arrives and leaves at full speed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["AT_FULL_SCALE", "FlatTops", "FullScaleRuns"]
+
+AT_FULL_SCALE: Final = 0.999
+"""Samples within 0.1 % of full scale are at full scale."""
+
+_RUN: Final = 3
+_QUIETEST_PEAK: Final = 0.02
+_LONGEST_PLATEAU_S: Final = 0.05
+_FLATNESS: Final = 4e-5
+"""1.3 steps of 16 bits: what turning down and rounding again leaves of a flat top."""
+_BESIDE: Final = 32
+"""How many samples beside a run are looked at, at most; a third of its length before that."""
+_KINK: Final = 10.0
+"""How far the wave must drop there, in steps of the recording. A crest spreads over one step; a
+third of its length further out a parabola has dropped 2 more, and the flattest crest there is (a
+tone and a ninth of its third harmonic, of the fourth order) 9."""
+_KINK_OF_3: Final = 16.0
+"""A run of 3 may end one sample from its middle: twice as far, that crest has dropped 15 steps."""
+
+
+class FullScaleRuns:
+    """Runs of at least 3 samples of one polarity at full scale, over blocks of any length."""
+
+    def __init__(self, level: float) -> None:
+        self._level = level
+        self._samples = self._runs = self._open = 0
+
+    def push(self, samples: NDArray[np.float32], high: float, sign: int) -> None:
+        """Take samples, to be multiplied by ``sign``; ``high`` is the highest product."""
+        if high < self._level:
+            self._close()
+            return
+        level = self._level
+        starts, ends = _runs_of(samples >= level if sign > 0 else samples <= -level)
+        lengths = ends - starts
+        if starts[0] == 0:
+            lengths[0] += self._open
+        else:
+            self._close()
+        self._open = 0
+        if ends[-1] == samples.size:
+            self._open = int(lengths[-1])
+            lengths = lengths[:-1]
+        long_enough = lengths[lengths >= _RUN]
+        self._samples += int(long_enough.sum())
+        self._runs += long_enough.size
+
+    def _close(self) -> None:
+        self._samples, self._runs = self.result()
+        self._open = 0
+
+    def result(self) -> tuple[int, int]:
+        """Samples and runs so far, the one at the end included."""
+        if self._open < _RUN:
+            return self._samples, self._runs
+        return self._samples + self._open, self._runs + 1
+
+
+class FlatTops:
+    """Flat tops of one polarity below full scale, while the top itself may still rise.
+
+    A step of the recording is the distance from the top to the next lower sample there is, which
+    in 8 bits and in telephone codings is far; it is at least 1.3 steps of 16 bits. It is only
+    known at the end, so a run is kept with its drop, not with a verdict.
+    """
+
+    def __init__(self, rate_hz: int, ceiling: float) -> None:
+        self._longest = round(_LONGEST_PLATEAU_S * rate_hz)
+        self._ceiling = ceiling
+        self._level = _QUIETEST_PEAK
+        self._top = self._below = -math.inf
+        self._is_over = False
+        self._runs: _Runs = {}
+        self._kept = np.empty(0, np.float32)
+        self._done = 0
+
+    def push(self, samples: NDArray[np.float32], high: float, sign: int) -> None:
+        """Take samples, to be multiplied by ``sign``; ``high`` is the highest product."""
+        if self._is_over:
+            return
+        if high >= self._ceiling:
+            self._is_over = True
+            return
+        if high < self._level and self._done == self._kept.size:
+            self._below = max(self._below, high)
+            tail = samples[-_BESIDE:] * np.float32(sign)
+            self._kept = np.concatenate([self._kept, tail])[-_BESIDE:]
+            self._done = self._kept.size
+            return
+        self._rise(high)
+        data = np.concatenate([self._kept, samples * np.float32(sign)])
+        self._below = max(
+            self._below, float(np.max(data, initial=-math.inf, where=data < self._level))
+        )
+        cut = self._scan(data, self._runs)
+        begin = max(0, cut - _BESIDE)
+        if data.size - cut > self._longest + _BESIDE:
+            # A constant voltage: so much of it is enough to know it for one when it ends.
+            begin = cut = data.size - self._longest - _BESIDE
+        self._kept, self._done = data[begin:].copy(), cut - begin
+
+    def _rise(self, high: float) -> None:
+        level = high - _FLATNESS
+        if level > self._level:
+            if self._top < level:
+                self._below = max(self._below, self._top)
+            self._level = level
+            lowest = _bin(level)
+            self._runs = {key: run for key, run in self._runs.items() if key[0] >= lowest}
+        self._top = max(self._top, high)
+
+    def _scan(self, data: NDArray[np.float32], runs: _Runs, *, at_end: bool = False) -> int:
+        """Add the runs whose surroundings are known; return where the first unknown one begins."""
+        starts, ends = _runs_of(data >= self._level)
+        lengths = ends - starts
+        beside = np.clip(lengths // 3, 1, _BESIDE)
+        waits = (ends + beside > data.size) & ((lengths <= self._longest) | (ends == data.size))
+        waits &= starts >= self._done
+        cut = data.size if at_end or not waits.any() else int(starts[np.argmax(waits)])
+        chosen = (starts >= self._done) & (starts < cut)
+        chosen &= (lengths >= _RUN) & (lengths <= self._longest)
+        if not chosen.any():
+            return cut
+        starts, ends, lengths = starts[chosen], ends[chosen], lengths[chosen]
+        lows, drops = _drops(data, starts, ends, beside[chosen])
+        kinks = drops / np.where(lengths == _RUN, _KINK_OF_3, _KINK)
+        sharp = kinks > _FLATNESS
+        for length, low, kink in zip(
+            lengths[sharp].tolist(), lows[sharp].tolist(), kinks[sharp].tolist(), strict=True
+        ):
+            key = _bin(low), _bin(kink)
+            samples, count = runs.get(key, (0, 0))
+            runs[key] = samples + length, count + 1
+        return cut
+
+    def result(self) -> tuple[int, int]:
+        """Samples and runs so far, the one at the end included; none where full scale is met."""
+        step = max(_FLATNESS, self._top - self._below)
+        if self._is_over or not math.isfinite(step):
+            return 0, 0
+        runs = dict(self._runs)
+        self._scan(self._kept, runs, at_end=True)
+        found = [run for (_, kink), run in runs.items() if kink > _bin(step)]
+        return sum(samples for samples, _ in found), sum(count for _, count in found)
+
+
+_Runs = dict[tuple[int, int], tuple[int, int]]
+"""(lowest sample, kink) in steps of 0.001 % -> (samples, runs)."""
+
+
+def _runs_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    edges = np.flatnonzero(np.diff(mask.view(np.int8), prepend=0, append=0))
+    return edges[0::2], edges[1::2]
+
+
+def _drops(
+    data: NDArray[np.float32],
+    starts: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    beside: NDArray[np.intp],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return each run's lowest sample and how far below it the wave lies on its flatter side.
+
+    A side beyond the recording's first or last sample is left out of account.
+    """
+    padded = np.append(data, np.float32(0))
+    lows = _lowest(padded, starts, ends)
+    before = lows - _lowest(padded, np.maximum(starts - beside, 0), starts)
+    after = lows - _lowest(padded, ends, np.minimum(ends + beside, data.size))
+    endless = np.float32(np.inf)
+    drops = np.minimum(
+        np.where(starts > 0, before, endless), np.where(ends < data.size, after, endless)
+    )
+    return lows, np.where(np.isfinite(drops), drops, np.float32(0))
+
+
+def _lowest(
+    padded: NDArray[np.float32], begins: NDArray[np.intp], ends: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    pairs = np.stack([begins, ends], axis=1).ravel()
+    lowest: NDArray[np.float32] = np.minimum.reduceat(padded, pairs)[0::2]
+    return lowest
+
+
+def _bin(amplitude: float) -> int:
+    return math.floor(1e5 * math.log(max(amplitude, 1e-6)))
