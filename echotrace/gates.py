@@ -1,25 +1,23 @@
-"""Gates: small expressions over a Report, with three outcomes.
+"""Gates: expressions over a Report, with three outcomes.
 
-One language serves gates and filters: comparisons of a figure with a number or a word, joined by
-``and``, ``or``, ``not`` and parentheses (``wer > 0.10``, ``score < 80 or snr < 10``). A gate is an
-expression that must not hold. A figure that was not measured makes a comparison neither true nor
-false (Kleene's three-valued logic), so a gate can end as *not enough evidence*.
+A gate is an expression that must not hold (``wer > 0.10``). One over a figure that was not measured
+ends as *not enough evidence*.
 """
 
 from __future__ import annotations
 
 import difflib
-import operator
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from echotrace.errors import UsageError
+from echotrace.expressions import Expression, Figure
 from echotrace.model.codec import to_plain
-from echotrace.model.report import GateResult, Report
+from echotrace.model.report import ChannelSignal, GateResult, Report, Signal
 
-__all__ = ["ALIASES", "Expression", "Figure", "evaluate_gates", "parse"]
+__all__ = ["ALIASES", "check_names", "evaluate_gates", "read_figure"]
 
 ALIASES: Mapping[str, str] = {
     "score": "score.value",
@@ -35,250 +33,65 @@ ALIASES: Mapping[str, str] = {
 }
 """Short names of the figures that gates are most often about; any path of the report works too."""
 
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
-    r"|(?P<op>>=|<=|!=|==|[<>=()])"
-    r"|(?P<name>[A-Za-z_][\w.]*)"
-    r"|\"(?P<text>[^\"]*)\")"
-)
-_MAX_LENGTH = 1000
-_MAX_DEPTH = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """What a name stands for: a value, or the reason why there is none."""
-
-    value: float | str | None
-    reason: str | None = None
-
-
-Lookup = Callable[[str], Figure]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """True, False or (None) unknown, with the last figure read and the reasons of the unknown."""
-
-    holds: bool | None
-    value: float | None = None
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Compare:
-    name: str
-    op: str
-    literal: float | str
-
-    def verdict(self, lookup: Lookup) -> Verdict:
-        figure = lookup(self.name)
-        if figure.value is None:
-            return Verdict(None, reasons=(f"{self.name}: {figure.reason or 'not measured'}",))
-        number = isinstance(figure.value, (int, float))
-        shown = float(figure.value) if number else None
-        if number != isinstance(self.literal, (int, float)):
-            if self.op in ("=", "==", "!="):
-                return Verdict(self.op == "!=", shown)
-            kind = "a number" if number else "a word"
-            return Verdict(None, reasons=(f"{self.name} is {kind}: it has no order with that",))
-        return Verdict(_OPERATORS[self.op](figure.value, self.literal), shown)
-
-    def names(self) -> Iterator[str]:
-        yield self.name
-
-
-@dataclass(frozen=True, slots=True)
-class _Not:
-    inner: _Node
-
-    def verdict(self, lookup: Lookup) -> Verdict:
-        inner = self.inner.verdict(lookup)
-        holds = None if inner.holds is None else not inner.holds
-        return Verdict(holds, inner.value, inner.reasons)
-
-    def names(self) -> Iterator[str]:
-        return self.inner.names()
-
-
-@dataclass(frozen=True, slots=True)
-class _Join:
-    decisive: bool
-    """The value of one side that settles the whole: True for ``or``, False for ``and``."""
-    left: _Node
-    right: _Node
-
-    def verdict(self, lookup: Lookup) -> Verdict:
-        sides = (self.left.verdict(lookup), self.right.verdict(lookup))
-        for side in sides:
-            if side.holds is self.decisive:
-                return side
-        unknown = [side for side in sides if side.holds is None]
-        if unknown:
-            reasons = tuple(reason for side in unknown for reason in side.reasons)
-            return Verdict(None, reasons=reasons)
-        return sides[0]
-
-    def names(self) -> Iterator[str]:
-        yield from self.left.names()
-        yield from self.right.names()
-
-
-_Node = _Compare | _Not | _Join
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A parsed expression, with the text that it came from."""
-
-    text: str
-    root: _Node
-
-    def verdict(self, lookup: Lookup) -> Verdict:
-        """Evaluate over whatever ``lookup`` gives for each name."""
-        return self.root.verdict(lookup)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names that the expression reads, in order of appearance."""
-        return tuple(self.root.names())
-
-
-def parse(text: str) -> Expression:
-    """Parse an expression; names are not checked here, since filters have names of their own.
-
-    Raises:
-        UsageError: the text does not fit the language; the message points at the place.
-    """
-    if len(text) > _MAX_LENGTH:
-        raise UsageError(f"the expression is longer than {_MAX_LENGTH} characters", code="GATE")
-    return Expression(text, _Parser(text).whole())
-
-
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = list(self._scan())
-        self._next = 0
-        self._depth = 0
-
-    def _scan(self) -> Iterator[tuple[str, str, int]]:
-        place, end = 0, len(self._text.rstrip())
-        while place < end:
-            match = _TOKEN.match(self._text, place)
-            if match is None:
-                raise self._error(place, "is not understood")
-            kind = match.lastgroup or ""
-            yield kind, match.group(kind), match.start(kind)
-            place = match.end()
-
-    def whole(self) -> _Node:
-        node = self._either()
-        if self._next < len(self._tokens):
-            raise self._error(self._tokens[self._next][2], "is more than the expression needs")
-        return node
-
-    def _either(self) -> _Node:
-        node = self._both()
-        while self._word("or"):
-            node = _Join(True, node, self._both())
-        return node
-
-    def _both(self) -> _Node:
-        node = self._single()
-        while self._word("and"):
-            node = _Join(False, node, self._single())
-        return node
-
-    def _single(self) -> _Node:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise UsageError(f"the expression nests deeper than {_MAX_DEPTH} levels", code="GATE")
-        try:
-            if self._word("not"):
-                return _Not(self._single())
-            if self._symbol("("):
-                node = self._either()
-                if not self._symbol(")"):
-                    raise self._error(self._here(), "a closing parenthesis is missing")
-                return node
-            return self._compare()
-        finally:
-            self._depth -= 1
-
-    def _compare(self) -> _Compare:
-        kind, name, place = self._take()
-        if kind != "name":
-            raise self._error(place, "the name of a figure is expected")
-        kind, op, place = self._take()
-        if kind != "op" or op not in _OPERATORS:
-            raise self._error(place, "one of > >= < <= = != is expected")
-        kind, literal, place = self._take()
-        if kind == "number":
-            return _Compare(name, op, float(literal))
-        if kind in ("name", "text"):
-            return _Compare(name, op, literal)
-        raise self._error(place, "a number or a word is expected")
-
-    def _take(self) -> tuple[str, str, int]:
-        if self._next >= len(self._tokens):
-            return "end", "", len(self._text)
-        self._next += 1
-        return self._tokens[self._next - 1]
-
-    def _here(self) -> int:
-        return self._tokens[self._next][2] if self._next < len(self._tokens) else len(self._text)
-
-    def _word(self, word: str) -> bool:
-        return self._accept("name", word)
-
-    def _symbol(self, symbol: str) -> bool:
-        return self._accept("op", symbol)
-
-    def _accept(self, kind: str, value: str) -> bool:
-        if self._next < len(self._tokens) and self._tokens[self._next][:2] == (kind, value):
-            self._next += 1
-            return True
-        return False
-
-    def _error(self, place: int, problem: str) -> UsageError:
-        rest = self._text[place:].strip()
-        found = f"at {rest[:20]!r}" if rest else "at its end"
-        return UsageError(
-            f"the expression {self._text!r} does not fit {found}",
-            why=problem,
-            hint='write it like "wer > 0.10" or "score < 80 or snr < 10"',
-            code="GATE",
-        )
+_DOUBTED = "transcription"
+"""The part of a report whose estimated figures come from a stand-in engine."""
 
 
 def check_names(expression: Expression) -> Expression:
     """Refuse names that no report can have, before the run and not after it.
 
     Raises:
-        UsageError: a name is neither an alias nor a path that begins with a key of the report.
+        UsageError: a name is neither an alias nor a path of the report.
     """
-    roots = {item.name for item in fields(Report)}
     for name in expression.names:
-        root = name.partition(".")[0]
-        if name in ALIASES or ("." in name and root in roots):
+        wrong = None if name in ALIASES else _wrong_step(name)
+        if wrong is None:
             continue
-        near = difflib.get_close_matches(name, [*ALIASES, *roots], n=1)
+        step, known = wrong
+        pool = [*ALIASES, *known] if step == name.partition(".")[0] else known
+        near = difflib.get_close_matches(step.lower(), pool, n=1)
         raise UsageError(
             f"the gate {expression.text!r} names {name!r}, which no report has",
             hint=f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(ALIASES)}",
             code="GATE",
         )
     return expression
+
+
+def _wrong_step(name: str) -> tuple[str, list[str]] | None:
+    """Return the first step of a path that no report has and what could stand there, or None."""
+    kinds: tuple[Any, ...] = (Report,)
+    for step in name.split("."):
+        known: dict[str, Any] = {}
+        for kind in kinds:
+            if kind is Any:
+                return None
+            known |= _steps(kind)
+        if step not in known and not ("0" in known and step.isdecimal()):
+            return step, [key for key in known if key != "0"]
+        kinds = _parts(known.get(step, known.get("0")))
+    return None
+
+
+def _steps(kind: Any) -> dict[str, Any]:
+    """What may follow a value of this type: field names, or any index (as "0") of a list."""
+    if get_origin(kind) is tuple:
+        return {"0": get_args(kind)[0]}
+    if not is_dataclass(kind):
+        return {}
+    hints = get_type_hints(kind)
+    if kind is Signal:  # signal.snr_db is the scored channel's
+        hints = get_type_hints(ChannelSignal) | hints
+    return hints
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    """The alternatives of a type, without None; a mapping's values may be anything."""
+    if get_origin(kind) is dict:
+        return (Any,)
+    if get_origin(kind) in (Union, UnionType):
+        return tuple(part for part in get_args(kind) if part is not type(None))
+    return (kind,)
 
 
 def evaluate_gates(report: Report, expressions: tuple[Expression, ...]) -> tuple[GateResult, ...]:
@@ -301,7 +114,8 @@ def _gate(expression: Expression, plain: Mapping[str, Any]) -> GateResult:
 def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
     """Read a figure of a report (as plain dicts) by alias or path; simulated ones do not count.
 
-    ``signal.snr_db`` means the scored channel's; a partial score is not enough evidence.
+    ``signal.snr_db`` means the scored channel's. A partial score is not enough evidence, and
+    neither are error rates of an engine that only stood in: they say more about it than the call.
     """
     path = ALIASES.get(name, name).split(".")
     if path[0] == "score" and plain["score"]["status"] != "complete":
@@ -315,7 +129,7 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
         if node is None:
             return Figure(None, _why_missing(plain, path[0]))
     if isinstance(node, Mapping) and "status" in node and "unit" in node:
-        if node["status"] in ("measured", "estimated"):
+        if node["status"] == "measured" or (node["status"] == "estimated" and path[0] != _DOUBTED):
             return Figure(node["value"])
         return Figure(None, f"{node['status']}: {node.get('reason', 'no reason given')}")
     if isinstance(node, bool):
@@ -328,7 +142,7 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
 def _step(node: Any, step: str) -> Any:
     if isinstance(node, Mapping):
         return node.get(step)
-    if isinstance(node, list) and step.isdigit() and int(step) < len(node):
+    if isinstance(node, list) and step.isdecimal() and int(step[:6]) < len(node):
         return node[int(step)]
     return None
 

@@ -1,6 +1,6 @@
 """The stretches of speech with the lowest SNR: a report read from Python.
 
-    python .extras/examples/weakest_speech.py call.wav
+python .extras/examples/weakest_speech.py call.wav
 """
 
 import sys

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echotrace.cli.document import DOCUMENT
+from echotrace.cli.options import finite
+from echotrace.errors import UsageError
+from echotrace.printable import printable
+
 if TYPE_CHECKING:
-    from echotrace.gates import Expression
+    from echotrace.expressions import Expression
 
 __all__ = ["analyze"]
 
@@ -123,12 +128,21 @@ def analyze(
 ) -> int:
     """Profile one recording: signal, transcription and the language model's latency."""
     from echotrace.cli.execute import Presentation, execute
-    from echotrace.cli.options import caller_index, load, read_reference, split_stages
+    from echotrace.cli.options import (
+        caller_index,
+        load,
+        read_reference,
+        split_provider,
+        split_stages,
+    )
     from echotrace.model.outcome import Inputs
     from echotrace.model.run import RunRequest
 
+    DOCUMENT.path = printable(file)
     gates = _gates(fail_under, max_wer, max_ttft_ms, min_snr_db, fail_on or [])
-    provider, _, model = (llm or "").partition(":")
+    provider, model = split_provider(llm)
+    if transcript and stt:
+        raise UsageError("--transcript and --stt exclude each other: one of them is audited")
     flags: dict[str, Any] = {
         "audio.caller_channel": caller_index(caller_channel),
         "audio.max_duration_s": max_duration,
@@ -136,8 +150,8 @@ def analyze(
         "stt.engine": stt,
         "stt.gold": gold,
         "stt.allow_download": allow_download or None,
-        "llm.provider": provider or None,
-        "llm.model": model or None,
+        "llm.provider": provider,
+        "llm.model": model,
         "offline": offline or None,
         "profile": profile,
     }
@@ -153,7 +167,14 @@ def analyze(
         llm_required=bool(llm),
     )
     show = Presentation(
-        as_json=export_only, output=output, force=force, quiet=quiet, debug=debug, color=color
+        as_json=export_only,
+        output=output,
+        force=force,
+        quiet=quiet,
+        debug=debug,
+        color=color,
+        no_tui=no_tui,
+        inputs=tuple(str(item) for item in (reference_file, transcript, config) if item),
     )
     return execute(request, load(flags, config, quiet=quiet), gates, show)
 
@@ -166,14 +187,19 @@ def _gates(
     fail_on: list[str],
 ) -> tuple[Expression, ...]:
     bounds = (
-        (fail_under, "score < {:g}"),
-        (max_wer, "wer > {:g}"),
-        (max_ttft_ms, "ttft > {:g}"),
-        (min_snr_db, "snr < {:g}"),
+        ("--fail-under", fail_under, "score <"),
+        ("--max-wer", max_wer, "wer >"),
+        ("--max-ttft-ms", max_ttft_ms, "ttft >"),
+        ("--min-snr-db", min_snr_db, "snr <"),
     )
-    texts = [form.format(bound) for bound, form in bounds if bound is not None] + fail_on
+    texts = [
+        f"{comparison} {finite(flag, bound)!r}"
+        for flag, bound, comparison in bounds
+        if bound is not None
+    ] + fail_on
     if not texts:
         return ()
-    from echotrace.gates import check_names, parse
+    from echotrace.expressions import parse
+    from echotrace.gates import check_names
 
     return tuple(check_names(parse(text)) for text in texts)

@@ -47,17 +47,21 @@ def demo(
     """Profile the bundled synthetic recordings with the bundled models, without any network."""
     from echotrace.cli.bundled import demo_runs
     from echotrace.cli.execute import Presentation, execute
+    from echotrace.cli.interactive import opens_app, profile_in_app
     from echotrace.errors import worst_exit_code
 
     one_document = export_only or output is not None
     wanted = only.value if only else (Part.RECORDING.value if one_document else None)
     show = Presentation(
-        as_json=export_only, output=output, force=force, quiet=quiet, debug=debug, color=color
+        as_json=export_only,
+        output=output,
+        force=force,
+        quiet=quiet,
+        debug=debug,
+        color=color,
+        no_tui=no_tui,
     )
-    return worst_exit_code(
-        [
-            execute(request, settings, (), show)
-            for name, request, settings in demo_runs()
-            if wanted in (None, name)
-        ]
-    )
+    runs = [run for run in demo_runs() if wanted in (None, run[0])]
+    if len(runs) > 1 and opens_app(printed=show.printed):
+        return profile_in_app([(*run, ()) for run in runs], output=None, color=color, debug=debug)
+    return worst_exit_code([execute(request, settings, (), show) for _, request, settings in runs])

@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from echotrace.cli.document import DOCUMENT
+from echotrace.cli.interactive import opens_app, profile_in_app
 from echotrace.cli.output import check_target, show_report, write_text
 from echotrace.cli.progress import progress
 from echotrace.cli.runner import exit_code_of, run_until_signal
 from echotrace.cli.streams import reserve_stdout, tell_error
 from echotrace.errors import EchoTraceError, ExitCode, worst_exit_code
+from echotrace.printable import printable
 
 if TYPE_CHECKING:
     from echotrace.config.settings import Settings
-    from echotrace.gates import Expression
-    from echotrace.model.run import RunRequest
+    from echotrace.expressions import Expression
+    from echotrace.model.run import RunOutcome, RunRequest
 
-__all__ = ["Presentation", "execute"]
+__all__ = ["Presentation", "execute", "tell_failures"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,14 @@ class Presentation:
     quiet: bool = False
     debug: bool = False
     color: bool | None = None
+    no_tui: bool = False
+    inputs: tuple[str, ...] = ()
+    """Files beside the recording that the run reads, which ``output`` must not replace."""
+
+    @property
+    def printed(self) -> bool:
+        """Whether the user asked for text, so that no app opens."""
+        return self.as_json or self.quiet or self.no_tui
 
 
 def execute(
@@ -41,24 +52,24 @@ def execute(
 ) -> ExitCode:
     """Run, write what was asked for, and return the exit code.
 
-    With ``show.as_json`` an unusable recording still gives one JSON document: a report of status
-    failed whose only finding is the error.
-
     Raises:
-        EchoTraceError: nothing could be run; stdout was not touched, or holds the failed report.
+        EchoTraceError: nothing could be run; ``show.output`` then holds the failed report.
     """
+    DOCUMENT.path, DOCUMENT.synthetic = printable(request.path), request.synthetic
     if show.output is not None:
-        check_target(show.output, force=show.force)
+        check_target(show.output, force=show.force, inputs=(request.path, *show.inputs))
+    if opens_app(printed=show.printed, path=request.path):
+        work = (Path(request.path).name, request, settings, gates)
+        return profile_in_app([work], output=show.output, color=show.color, debug=show.debug)
+    from echotrace.orchestrator import failed_report
+
     with reserve_stdout() as stdout:
         try:
             return _run(request, settings, gates, show, stdout)
         except EchoTraceError as error:
-            if show.as_json:
-                from echotrace.orchestrator import failed_report
-                from echotrace.printable import printable
-
-                report = failed_report(printable(request.path), error, synthetic=request.synthetic)
-                show_report(report, stdout, as_json=True, color=False)
+            if show.output is not None:
+                report = failed_report(DOCUMENT.path, error, synthetic=request.synthetic)
+                write_text(show.output, report.to_json() + "\n")
             raise
 
 
@@ -85,12 +96,17 @@ def _run(
             tell_error(error.what, why=error.why, hint=error.hint)
             codes.append(error.exit_code)
     show_report(outcome.report, stdout, as_json=show.as_json, color=show.color)
+    tell_failures(outcome, debug=show.debug)
+    return worst_exit_code(codes)
+
+
+def tell_failures(outcome: RunOutcome, *, debug: bool) -> None:
+    """Tell each failure that decides the exit code; with ``debug`` the traceback of every one."""
     for failure in outcome.failures:
-        if show.debug:
+        if debug:
             traceback.print_exception(failure.error)
         if failure.exit_code is not ExitCode.PASS:
             _tell_failure(failure.stage, failure.error)
-    return worst_exit_code(codes)
 
 
 def _tell_failure(stage: str, error: BaseException) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from echotrace._version import __version__
-from echotrace.cli import analyze, demo, open_report, version
-from echotrace.cli.streams import discard_output, tell_error
-from echotrace.errors import EchoTraceError, ExitCode, InternalError
+from echotrace.cli import analyze, demo, open_report, setup, version
+from echotrace.cli.document import is_owed, write_failed
+from echotrace.cli.streams import discard_output, own_streams, tell_error
+from echotrace.errors import EchoTraceError, ExitCode, InternalError, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -42,6 +44,7 @@ EchoTrace: what the caller heard, which stage made it slow, what made it wrong.
 
   echotrace demo                 try it on the bundled recording, offline
   echotrace analyze call.wav     profile a recording of yours
+  echotrace setup                choose speech engines and a language model
   echotrace analyze --help       every option
 """
 
@@ -55,6 +58,7 @@ app = typer.Typer(
 app.command("analyze", epilog=_EPILOG)(analyze.analyze)
 app.command("demo")(demo.demo)
 app.command("open")(open_report.open_report)
+app.command("setup")(setup.setup)
 app.command("version")(version.version)
 
 
@@ -85,6 +89,7 @@ def _root(
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and leave with the exit code of the project's table."""
+    own_streams()
     arguments = sys.argv[1:] if argv is None else argv
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -93,6 +98,10 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         discard_output()
         code = ExitCode.PASS
+    except OSError as error:
+        discard_output()
+        tell_error("stdout cannot be written", why=error.strerror or str(error))
+        code = ExitCode.STORAGE
     sys.exit(int(code))
 
 
@@ -100,40 +109,40 @@ def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments or os.environ.get("ECHOTRACE_DEBUG", "") not in ("", "0")
     try:
         result = app(arguments, prog_name="echotrace", standalone_mode=False)
-    except typer.Exit as leave:
-        return leave.exit_code
+        code = result if isinstance(result, int) else ExitCode.PASS
+        if code not in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+            return code
+        error = _stopped()
     except (KeyboardInterrupt, typer.Abort):
-        tell_error("interrupted")
-        return ExitCode.INTERRUPTED
+        error, code = _stopped(), ExitCode.INTERRUPTED
+        tell_error(error.what)
     except BrokenPipeError:
         raise
-    except EchoTraceError as error:
+    except Exception as raised:  # noqa: BLE001 - the last door: no traceback reaches a user
         if debug:
-            _print_traceback()
+            traceback.print_exc()
+        error = _readable(raised)
+        code = error.exit_code
         tell_error(error.what, why=error.why, hint=error.hint)
-        return error.exit_code
-    except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user
-        return _unexpected(error, debug=debug)
-    return result if isinstance(result, int) else ExitCode.PASS
+    if is_owed(arguments):
+        write_failed(error)
+    return code
 
 
-def _unexpected(error: Exception, *, debug: bool) -> int:
+def _readable(error: Exception) -> EchoTraceError:
     from typer.exceptions import TyperException
 
+    if isinstance(error, EchoTraceError):
+        return error
     if isinstance(error, TyperException):
-        tell_error(error.format_message(), hint="echotrace --help")
-        return ExitCode.USAGE
-    if debug:
-        _print_traceback()
-    wrapped = InternalError("something went wrong inside EchoTrace")
-    tell_error(wrapped.what, why=f"{type(error).__name__}: {error}", hint=wrapped.hint)
-    return ExitCode.INTERNAL
+        return UsageError(error.format_message())
+    return InternalError(
+        "something went wrong inside EchoTrace", why=f"{type(error).__name__}: {error}"
+    )
 
 
-def _print_traceback() -> None:
-    import traceback
-
-    traceback.print_exc()
+def _stopped() -> EchoTraceError:
+    return EchoTraceError("interrupted", code="INTERRUPTED")
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from echotrace.cli.document import DOCUMENT
+from echotrace.printable import printable
+
 __all__ = ["open_report"]
 
 _MAX_BYTES = 256 * 2**20
@@ -17,6 +20,9 @@ def open_report(
     export_only: Annotated[
         bool, typer.Option("--export-only", "--json", help="Print the report's JSON.")
     ] = False,
+    no_tui: Annotated[
+        bool, typer.Option("--no-tui", help="Print the report instead of opening the app.")
+    ] = False,
     color: Annotated[bool | None, typer.Option("--color/--no-color", help="Force colour.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
@@ -24,19 +30,28 @@ def open_report(
     import stat
     import sys
 
+    from echotrace.cli.interactive import opens_app, show_in_app
     from echotrace.cli.output import show_report
     from echotrace.errors import InputError
     from echotrace.model.report import Report
 
+    DOCUMENT.path = shown = printable(file)
+    hint = "pass the file that `echotrace analyze --output` wrote"
     try:
         if not stat.S_ISREG(Path(file).stat().st_mode):  # opening a pipe would wait for ever
-            raise InputError(f"{file} is not a regular file", code="NOT_REGULAR")
+            reason = f"{shown or 'an empty name'} is not a regular file"
+            raise InputError(reason, hint=hint, code="NOT_REGULAR")
         with Path(file).open("rb") as stream:
             text = stream.read(_MAX_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
-            f"{file} cannot be read", why=error.strerror or str(error), code="NOT_FOUND"
+            f"{shown} cannot be read", why=reason, hint=hint, code="NOT_FOUND"
         ) from None
     if len(text) > _MAX_BYTES:
-        raise InputError(f"{file} is larger than any report", code="NOT_A_REPORT")
-    show_report(Report.from_json(text), sys.stdout, as_json=export_only, color=color)
+        raise InputError(f"{shown} is larger than any report", hint=hint, code="NOT_A_REPORT")
+    report = Report.from_json(text)
+    if opens_app(printed=export_only or no_tui):
+        show_in_app(Path(file).name, report, color=color, debug=debug)
+    else:
+        show_report(report, sys.stdout, as_json=export_only, color=color)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from echotrace.config.settings import Settings
 
-__all__ = ["caller_index", "load", "read_reference", "split_stages"]
+__all__ = ["caller_index", "finite", "load", "read_reference", "split_provider", "split_stages"]
 
 _MAX_TEXT_BYTES = 16 * 2**20
 _SIDES = {"left": 0, "right": 1}
@@ -31,6 +32,23 @@ def caller_index(text: str | None) -> int | None:
     raise UsageError(
         f"--caller-channel {text!r} is no channel", hint="use left, right, or a number from 0"
     )
+
+
+def finite(flag: str, value: float) -> float:
+    """Return a bound that a figure can be compared with; refuse nan and inf."""
+    if not math.isfinite(value):
+        raise UsageError(f"{flag} {value} is no bound", hint=f"give {flag} a number")
+    return value
+
+
+def split_provider(text: str | None) -> tuple[str | None, str | None]:
+    """Return provider and model of ``groq:MODEL``; both None where nothing was given."""
+    if text is None:
+        return None, None
+    provider, _, model = text.partition(":")
+    if not provider:
+        raise UsageError(f"--llm {text!r} names no provider", hint="--llm groq:MODEL")
+    return provider, model or None
 
 
 def split_stages(text: str | None) -> tuple[str, ...] | None:
@@ -51,21 +69,20 @@ def read_reference(text: str | None, path: Path | None) -> str | None:
         InputError: the file cannot be read as text.
     """
     if path is None:
+        _check_text(text or "")
         return text
     if text is not None:
         raise UsageError("--reference and --reference-file exclude each other")
     try:
         if not path.is_file():
             reason = "there is no such file" if not path.exists() else "it is not a regular file"
-            raise InputError(f"the reference {path} cannot be read", why=reason, code="REFERENCE")
+            raise _unreadable(path, reason)
         data = path.read_bytes()[: _MAX_TEXT_BYTES + 1]
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(
-            f"the reference {path} cannot be read", why=reason, code="REFERENCE"
-        ) from None
+        raise _unreadable(path, reason) from None
     if len(data) > _MAX_TEXT_BYTES:
-        raise InputError(f"the reference {path} is larger than 16 MiB", code="REFERENCE")
+        raise _unreadable(path, "it is larger than 16 MiB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -73,6 +90,27 @@ def read_reference(text: str | None, path: Path | None) -> str | None:
             f"the reference {path} is not UTF-8 text",
             why=f"byte {error.start} does not fit",
             hint=f"iconv -t UTF-8 {path}",
+            code="REFERENCE",
+        ) from None
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"the reference {path} cannot be read",
+        why=reason,
+        hint="pass a UTF-8 text file, or the words themselves with --reference",
+        code="REFERENCE",
+    )
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "the reference is not UTF-8 text",
+            why=f"character {error.start} does not fit",
+            hint="put it into a UTF-8 file and pass --reference-file",
             code="REFERENCE",
         ) from None
 

@@ -16,7 +16,22 @@ from echotrace.printable import printable_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["discard_output", "reserve_stdout", "tell", "tell_error"]
+__all__ = ["discard_output", "own_streams", "reserve_stdout", "tell", "tell_error"]
+
+
+def own_streams() -> None:
+    """Open standard streams that were closed on the null device, before a file takes their place.
+
+    Without this a descriptor that is opened later gets the number of a closed stream, and what a
+    library prints ends up in it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def tell(text: str) -> None:
@@ -42,19 +57,11 @@ def tell_error(what: str, *, why: str = "", hint: str = "") -> None:
 def reserve_stdout() -> Iterator[TextIO]:
     """Give the caller the real stdout and everybody else stderr, at the level of descriptors."""
     sys.stdout.flush()
-    try:
-        private = os.dup(1)
-    except OSError:  # stdout is closed: there is nobody to write to
-        private = os.open(os.devnull, os.O_WRONLY)
     original = sys.stdout
+    private = os.dup(1)
     stream = os.fdopen(private, "w", encoding=original.encoding, errors="backslashreplace")
     spare = os.dup(private)
-    try:
-        os.dup2(2, 1)
-    except OSError:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.close(null)
+    os.dup2(2, 1)
     sys.stdout = sys.stderr
     try:
         yield stream

@@ -113,7 +113,12 @@ def test_the_reader_gets_a_report_and_stderr_the_progress(home):
         (["--max-ttft-ms", "1"], 8),
         (["--fail-under", "1"], 8),
         (["--fail-under", "1", "--min-snr-db", "60"], 1),
+        (["--fail-on", "status = complete"], 1),
         (["--fail-on", "werr > 1"], 2),
+        (["--fail-on", "signal.snr_dbb > 1"], 2),
+        (["--fail-on", "signal.channels.² > 1"], 2),
+        (["--min-snr-db", "nan"], 2),
+        (["--fail-under", "inf"], 2),
         (["--fail-on", "wer >"], 2),
     ],
 )
@@ -167,6 +172,107 @@ def test_an_unusable_recording_still_gives_one_document(home):
     jsonschema.validate(result.document, SCHEMA)
     assert result.document["status"] == "failed"
     assert result.document["warnings"][0]["code"] == "EMPTY_FILE"
+
+
+FAILING = [
+    ["analyze", "--json"],
+    ["analyze", "x.wav", "--json", "--bogus"],
+    ["analyze", "x.wav", "--json", "--start", "soon"],
+    ["analyze", "x.wav", "--json", "--fail-on", "wer >"],
+    ["analyze", "x.wav", "--json", "--profile", "nope"],
+    ["analyze", "x.wav", "--json", "--stages", ""],
+    ["analyze", "x.wav", "--json", "--reference-file", "missing"],
+    ["analyze", "x.wav", "--json", "--caller-channel", "middle"],
+    ["analyze", "x.wav", "--json", "--min-snr-db", "nan"],
+    ["analyze", "x.wav", "--json", "--llm", ":x"],
+    ["analyze", "x.wav", "--json", "--transcript", "a", "--stt", "sphinx"],
+    ["analyze", "x.wav", "--json", "-o", "-"],
+    ["analyze", "x.wav", "--json", "-o", "y" * 300],
+    ["open", "missing.json", "--json"],
+]
+
+
+@pytest.mark.parametrize("arguments", FAILING, ids=" ".join)
+def test_export_only_prints_one_document_whatever_goes_wrong(home, arguments):
+    result = echotrace(*arguments, home=home)
+    assert result.code in (2, 3, 6)
+    jsonschema.validate(result.document, SCHEMA)
+    assert result.document["status"] == "failed"
+    assert result.stderr.count("echotrace: error:") == 1
+
+
+def test_a_report_never_replaces_what_the_run_reads(home):
+    recording = home / "in.wav"
+    recording.write_bytes(CLIP.read_bytes())
+    (home / "said.txt").write_text(TEXT)
+    (home / "link.json").symlink_to("said.txt")
+    for target in ("in.wav", "said.txt", "link.json"):
+        arguments = ("--stages", "signal", "--reference-file", "said.txt", "--force", "-o", target)
+        result = analyze("in.wav", *arguments, home=home)
+        assert result.code == 2
+        assert "cannot be its output" in result.stderr
+    assert recording.read_bytes() == CLIP.read_bytes()
+    assert (home / "said.txt").read_text() == TEXT
+
+
+def test_a_failed_run_replaces_the_report_of_the_last_one(home):
+    (home / "report.json").write_text("old")
+    result = analyze("missing.wav", "-o", "report.json", "--force", "-q", home=home)
+    assert result.code == 3
+    report = json.loads((home / "report.json").read_text())
+    assert (report["status"], report["source"]["path"]) == ("failed", "missing.wav")
+
+
+def test_a_pipe_that_nobody_reads_is_no_output(home):
+    os.mkfifo(home / "pipe")
+    result = analyze(CLIP, "--stages", "signal", "--json", "-o", "pipe", home=home)
+    assert result.code == 6
+    assert result.document["signal"]
+
+
+CLOSED = {
+    "stdout": (">&-", 0),
+    "stderr": ("2>&-", 0),
+    "stdin": ("<&-", 0),
+    "all three": ("<&- >&- 2>&-", 0),
+    "stdout full": (">/dev/full", 6),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_closed_and_full_streams(home, name):
+    redirection, code = CLOSED[name]
+    script = f'"$@" {redirection}'
+    command = ["sh", "-c", script, "sh", *COMMAND]
+    for arguments in (
+        ["version"],
+        ["analyze", str(CLIP), "--stages", "signal", "--json", "-o", "report.json", "--force"],
+    ):
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=home,
+            env=environment(home),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert b"Traceback" not in done.stderr
+        if "stdout" not in name and "all" not in name:
+            assert done.stdout
+    jsonschema.validate(json.loads((home / "report.json").read_text()), SCHEMA)
+
+
+def test_a_reference_that_is_not_utf_8_is_refused(home):
+    result = analyze(CLIP, "--reference", os.fsdecode(b"caf\xe9"), home=home)
+    assert result.code == 3
+    assert "UTF-8" in result.stderr
+
+
+def test_the_error_rates_of_a_stand_in_engine_decide_no_gate(home):
+    result = analyze(CLIP, "--reference", TEXT, "--max-wer", "0", "--json", home=home)
+    assert result.document["transcription"]["wer"]["status"] == "estimated"
+    assert result.document["gates"][0]["outcome"] == "not_enough_evidence"
+    assert result.code == 8
 
 
 def test_a_missing_model_leaves_the_other_stages_results(home):
@@ -252,7 +358,8 @@ def test_a_signal_stops_the_run_and_writes_nothing(home, number, code):
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == code
-    assert stdout == b""
+    jsonschema.validate(json.loads(stdout), SCHEMA)
+    assert json.loads(stdout)["warnings"][0]["code"] == "INTERRUPTED"
     assert b"Traceback" not in stderr
     assert not (home / "report.json").exists()
 

@@ -3,7 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.errors import UsageError
-from echotrace.gates import Figure, check_names, parse
+from echotrace.expressions import Figure, parse
+from echotrace.gates import ALIASES, check_names, read_figure
+from echotrace.model.codec import to_plain
+from tests.fakes.reports import complete_report
 
 FIGURES = {"wer": 0.2, "snr": 25.0, "kind": "barge_in", "yield": 900.0}
 
@@ -81,6 +84,31 @@ def test_an_unknown_name_is_refused_before_the_run_with_the_nearest():
     assert check_names(parse("transcription.counts.deletions > 3")).names == (
         "transcription.counts.deletions",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("signal.snr_dbb", "snr_db"),
+        ("SNR", "snr"),
+        ("latency.p99", "p99_ms"),
+        ("transcription.counts.deletion", "deletions"),
+        ("status.x", "use one of"),
+    ],
+)
+def test_a_path_that_no_report_has_is_refused_at_its_wrong_step(name, hint):
+    with pytest.raises(UsageError) as raised:
+        check_names(parse(f"{name} > 1"))
+    assert hint in raised.value.hint
+
+
+def test_every_alias_is_a_path_that_exists():
+    for name in ALIASES:
+        check_names(parse(f"{ALIASES[name]} > 1"))
+    plain = to_plain(complete_report())
+    assert read_figure(plain, "status").value == "complete"
+    assert read_figure(plain, "latency.spans.0.name").value == "analyze"
+    assert read_figure(plain, "latency.spans.999999999999.name").value is None
 
 
 leaves = st.sampled_from(["wer > 0.1", "wer > 0.5", "ttft > 1"])

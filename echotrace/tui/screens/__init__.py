@@ -1,0 +1,1 @@
+"""One screen a file; a screen arranges widgets and holds no figures."""

@@ -1,0 +1,98 @@
+"""The overview: the whole run on one screen, from the score to the last warning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from echotrace.tui.widgets.analyzer import AnalyzerPanel, generic_names
+from echotrace.tui.widgets.latency import LatencyPanel
+from echotrace.tui.widgets.panel import Panel
+from echotrace.tui.widgets.score import ScorePanel
+from echotrace.tui.widgets.signal import SignalPanel
+from echotrace.tui.widgets.tabs import ReportTabs
+from echotrace.tui.widgets.title import TitleLine
+from echotrace.tui.widgets.transcript import TranscriptPanel
+from echotrace.tui.widgets.warnings import WarningsPanel
+from echotrace.tui.widgets.waterfall import WaterfallPanel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+
+    from echotrace.tui.state import RunState
+
+__all__ = ["OverviewScreen"]
+
+
+class OverviewScreen(Screen[None]):
+    """Arranges the panels: stacked on a small terminal, in columns on a wide one."""
+
+    AUTO_FOCUS = "WaterfallPanel"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
+        (0, "-narrow"),
+        (72, "-normal"),
+        (120, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012 - declared so by Textual
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: RunState | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay out title, tabs, panels and the keys."""
+        yield TitleLine()
+        yield ReportTabs()
+        with VerticalScroll(id="body", can_focus=False):
+            with Container(id="top"):
+                yield ScorePanel()
+                yield SignalPanel()
+                yield LatencyPanel()
+            with Container(id="lower"):
+                with Vertical(id="main"):
+                    yield WaterfallPanel()
+                with Vertical(id="side"):
+                    yield TranscriptPanel()
+                    yield WarningsPanel()
+        yield Footer()
+
+    async def show(self, run: RunState) -> None:
+        """Hand the run to every panel, and give each contributor's analyzer one.
+
+        Like ``tick`` it may come while the app closes, when the widgets are gone already.
+        """
+        for title in self.query(TitleLine):
+            title.run = run
+        await self._fit_analyzers(generic_names(run))
+        moved = self._shown is None or not run.differs_in_spans_only(self._shown)
+        self._shown = run
+        for panel in self.query(Panel):
+            if moved or panel.run is None or isinstance(panel, WaterfallPanel):
+                panel.run = run
+
+    def tick(self, now_ns: int) -> None:
+        """Let what is running grow."""
+        for waterfall in self.query(WaterfallPanel):
+            waterfall.now_ns = now_ns
+
+    def list_reports(self, entries: Sequence[tuple[str, str]], shown: int) -> None:
+        """Name the reports of this session; one alone needs no line."""
+        self.set_class(len(entries) > 1, "-several")
+        for tabs in self.query(ReportTabs):
+            tabs.display = len(entries) > 1
+            tabs.entries, tabs.shown = tuple(entries), shown
+
+    async def _fit_analyzers(self, names: Sequence[str]) -> None:
+        there = {panel.analyzer: panel for panel in self.query(AnalyzerPanel)}
+        if tuple(there) == tuple(names):
+            return
+        for name, panel in there.items():
+            if name not in names:
+                await panel.remove()
+        for side in self.query("#side"):
+            await side.mount_all(AnalyzerPanel(name) for name in names if name not in there)

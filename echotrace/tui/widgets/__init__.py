@@ -1,0 +1,1 @@
+"""One widget a file; each draws its part of a run's state."""

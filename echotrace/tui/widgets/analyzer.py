@@ -1,0 +1,123 @@
+"""The panel of a result that has no panel of its own: a contributor's analyzer, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from echotrace.render.console.figures import MOCK, number, quantity, words
+from echotrace.render.console.layout import style_of
+from echotrace.tui.state import SPAN_OF_STAGE
+from echotrace.tui.widgets.missing import state_of
+from echotrace.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from echotrace.model.report import Report
+    from echotrace.render.console.layout import Page
+    from echotrace.tui.state import RunState
+
+__all__ = ["AnalyzerPanel", "generic_names"]
+
+_PARTS: Mapping[str, Callable[[Report], Any]] = {
+    "Conversation": lambda report: report.conversation,
+    "TTS probe": lambda report: report.probes.tts if report.probes else None,
+    "Entities": lambda report: report.transcription.entities if report.transcription else None,
+    "Pipeline": lambda report: report.pipeline,
+    "Cost": lambda report: report.cost,
+}
+"""Parts of a report that have no panel of their own, so that nothing in it is hidden."""
+
+_ROWS = 500
+_DEPTH = 6
+_LONGEST = 2_000
+
+
+class AnalyzerPanel(Panel):
+    """A table of one result, nested values flattened to dotted names.
+
+    ``analyzer`` names a contributor's analyzer, or a part of the report that has no panel yet.
+    """
+
+    def __init__(self, analyzer: str) -> None:
+        super().__init__()
+        self.analyzer = analyzer
+
+    def heading(self, page: Page) -> Text:
+        """Return the analyzer's name and how it ended."""
+        if self.analyzer in _PARTS:
+            return Text(self.analyzer, style="bold")
+        title = Text(f"Analyzer {page.data(self.analyzer, limit=30)}", style="bold")
+        word, _ = state_of(self.analyzer, self.run)
+        return title.append(f"  {page.data(word, limit=20)}", style_of(word) or "dim")
+
+    def lines(self, page: Page) -> Iterator[Text]:
+        """Yield a row per value; what could not be had says why."""
+        report = self.run.report if self.run else None
+        if self.analyzer in _PARTS:
+            reason, data = "", _PARTS[self.analyzer](report) if report else None
+        else:
+            entry = report.analyzers.get(self.analyzer) if report else None
+            _, reason = state_of(self.analyzer, self.run)
+            data = entry.data if entry else None
+        if reason:
+            yield from page.wrapped(Text(page.data(reason)), indent=0)
+        if data is None:
+            if not reason:
+                yield Text("no result" if report else "no result so far", style="dim")
+            return
+        rows = _flat("", data, 0)
+        limit = max(8, page.width // 2 - 2)
+        shown = [
+            (page.data(key or "value", limit=limit), Text(page.data(value)))
+            for (key, value), _ in zip(rows, range(_ROWS), strict=False)
+        ]
+        yield from page.pairs(shown, indent=0)
+        if len(shown) == _ROWS:
+            yield Text("the rest is in the JSON report", style="dim")
+
+
+def generic_names(run: RunState) -> tuple[str, ...]:
+    """Return what needs a generic panel, in the order in which it came."""
+    report = run.report
+    names = (*run.stages, *(report.analyzers if report else ()))
+    parts = (name for name, part in _PARTS.items() if report and part(report) is not None)
+    return tuple(dict.fromkeys((*parts, *(name for name in names if name not in SPAN_OF_STAGE))))
+
+
+def _flat(key: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and "status" in value and "unit" in value:
+        yield key, _figure(value)
+    elif isinstance(value, Mapping) and value and depth < _DEPTH:
+        for name, item in value.items():
+            yield from _flat(f"{key}.{name}" if key else str(name), item, depth + 1)
+    elif isinstance(value, (list, tuple)) and value and depth < _DEPTH:
+        if all(isinstance(item, (str, int, float)) for item in value):
+            yield key, ", ".join(_scalar(item) for item in value[:50])
+        else:
+            for at, item in enumerate(value):
+                yield from _flat(f"{key}[{at}]", item, depth + 1)
+    else:
+        yield key, _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) < 10**12 else str(value)[:_LONGEST]
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1e4 else number(value, 1)
+    return "n/a" if value is None else str(value)[:_LONGEST]
+
+
+def _figure(item: Mapping[str, Any]) -> str:
+    """Show a dict that has the shape of a Measurement as one."""
+    value, status = item.get("value"), str(item["status"])
+    if not isinstance(value, (int, float)):
+        return f"n/a  {words(status)}: {item.get('reason') or 'no reason given'}"
+    shown = quantity(float(value), str(item["unit"]))
+    if status == "simulated":
+        return f"{MOCK} {shown}"
+    return shown if status == "measured" else f"{shown}  {words(status)}"

@@ -1,0 +1,92 @@
+"""The reliability score, its grade, and what it cost; until the run is over, how far it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from echotrace.render.console.figures import number, quantity, words
+from echotrace.render.console.layout import style_of
+from echotrace.tui.state import Phase
+from echotrace.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from echotrace.model.report import Score
+    from echotrace.render.console.layout import Page
+    from echotrace.tui.state import RunState
+
+__all__ = ["ScorePanel"]
+
+
+class ScorePanel(Panel):
+    """The score box."""
+
+    def heading(self, page: Page) -> Text:
+        """Return the title."""
+        return Text("Reliability", style="bold")
+
+    def lines(self, page: Page) -> Iterator[Text]:
+        """Yield the number and its grade, a bar, and every deduction."""
+        run = self.run
+        if run is None or run.report is None:
+            yield from _pending(run, page)
+            return
+        score = run.report.score
+        yield from _verdict(score, page)
+        for item in score.deductions:
+            value = quantity(item.value, page.data(item.unit, limit=12), metric=item.metric)
+            line = Text.assemble((f"-{_points(item.points)}", "bold"))
+            line.append(f" {page.data(_label(item.metric), limit=20)} {page.data(value)}")
+            line.append(f" {page.data(item.band, limit=20)}", style_of(item.band))
+            yield from page.wrapped(line, indent=0)
+        if score.value is not None and not score.deductions:
+            yield Text("no deductions")
+        if score.not_scored:
+            names = ", ".join(_label(entry.metric) for entry in score.not_scored)
+            line = Text(page.data(words(score.status)), style=style_of(score.status))
+            yield from page.wrapped(line.append(f": {page.data(names)} not scored", ""), indent=0)
+        for entry in score.not_scored:
+            line = Text(f"{page.data(_label(entry.metric), limit=24)} {page.data(entry.reason)}")
+            line.stylize("dim")
+            yield from page.wrapped(line, indent=0)
+
+
+def _pending(run: RunState | None, page: Page) -> Iterator[Text]:
+    if run is not None and run.phase is Phase.FAILED:
+        yield Text("n/a / 100", style="bold")
+        yield from page.wrapped(Text("the run failed; see Warnings"), indent=0)
+    elif run is not None and run.phase is Phase.CANCELLED:
+        yield Text("n/a / 100", style="bold")
+        yield from page.wrapped(Text("cancelled; r runs it again"), indent=0)
+    else:
+        yield Text(f"{page.glyphs.ellipsis} / 100", style="bold")
+        yield from page.wrapped(Text("the score comes when the run is over", "dim"), indent=0)
+
+
+def _verdict(score: Score, page: Page) -> Iterator[Text]:
+    if score.value is None:
+        yield from page.wrapped(Text("n/a / 100  NOT MEASURABLE", style="bold"), indent=0)
+        return
+    grade = score.grade or ""
+    style = style_of(grade)
+    line = Text.assemble((f"{_points(score.value)} / 100", "bold"))
+    line.append(f"  {page.data(grade, limit=16).upper()}", f"bold {style}".strip())
+    yield from page.wrapped(line, indent=0)
+    room = min(page.width, 40)
+    filled = round(max(0.0, min(100.0, score.value)) / 100 * room)
+    bar = Text(page.glyphs.bar * filled, style=style)
+    yield bar.append(page.glyphs.empty * (room - filled), "dim")
+
+
+_LABELS = {"snr_db": "SNR", "wer": "WER", "ttft_ms": "TTFT", "heard_gap_ms": "heard gap"}
+
+
+def _label(metric: str) -> str:
+    return _LABELS.get(metric, metric)
+
+
+def _points(value: float) -> str:
+    return number(value, 0 if value == int(value) else 1) if abs(value) < 1e9 else number(value)

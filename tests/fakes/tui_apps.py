@@ -1,0 +1,129 @@
+"""Apps for pilots: on saved reports, on the bundled recording, on a run that stands still."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from echotrace.cli.bundled import demo_runs
+from echotrace.config.settings import Settings
+from echotrace.model.run import RunEvent, RunRequest
+from echotrace.telemetry import Span, SpanEvent
+from echotrace.tui.app import EchoTraceApp
+from echotrace.tui.job import Job, Saved
+from echotrace.tui.messages import SpanMoved, StageMoved
+from echotrace.tui.state import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.pilot import Pilot
+
+    from echotrace.model.report import Report
+
+SIZES = ((80, 24), (160, 48))
+MS = 1_000_000
+STILL_NS = 640 * MS
+
+
+def saved_app(*reports: Report, **options: object) -> EchoTraceApp:
+    """The app as `echotrace open` makes it."""
+    jobs = [Saved(name=f"report {at + 1}", report=report) for at, report in enumerate(reports)]
+    return EchoTraceApp(jobs, **options)
+
+
+def demo_jobs(*names: str) -> list[Job]:
+    """The runs of `echotrace demo`, or some of them."""
+    return [
+        Job(name=name, request=request, settings=settings)
+        for name, request, settings in demo_runs()
+        if not names or name in names
+    ]
+
+
+class _Still:
+    """Stands in the place of a Runner in tests of what the screen does with messages."""
+
+    number = 1
+
+    def cancel(self) -> None:
+        pass
+
+
+def still_app(**options: object) -> EchoTraceApp:
+    """A run in its middle, 640 ms after its start, that tells nothing by itself."""
+    request = RunRequest(
+        path="calls/support call.wav", stages=("signal", "transcription", "llm", "politeness")
+    )
+    job = Job(name="call", request=request, settings=Settings())
+    app = EchoTraceApp([job], autostart=False, clock=lambda: STILL_NS, **options)
+    app._runner = _Still()
+    app._running_at = 0
+    app.logs[0].phase = Phase.RUNNING
+    return app
+
+
+def tell_still(app: EchoTraceApp) -> None:
+    """Tell a still app: decoded, signal measured, transcription failed, llm on its way."""
+
+    def stage(kind: str, name: str, reason: str | None = None) -> None:
+        app.post_message(StageMoved(1, RunEvent(kind=kind, stage=name, reason=reason)))
+
+    def span(
+        number: int, name: str, parent: int | None, start_ms: int, end_ms: int | None, **extra: str
+    ) -> None:
+        common = {"id": number, "name": name, "parent_id": parent}
+        app.post_message(
+            SpanMoved(1, SpanEvent(kind="started", at_ns=start_ms * MS, attributes={}, **common))
+        )
+        if end_ms is not None:
+            done = Span(start_ns=start_ms * MS, end_ns=end_ms * MS, **common, **extra)
+            app.post_message(
+                SpanMoved(
+                    1,
+                    SpanEvent(kind="ended", at_ns=end_ms * MS, attributes={}, span=done, **common),
+                )
+            )
+
+    span(1, "analyze", None, 0, None)
+    stage("started", "audio")
+    span(2, "audio_decode", 1, 1, 90)
+    stage("finished", "audio")
+    stage("started", "signal")
+    span(3, "signal_analysis", 1, 91, 140)
+    stage("finished", "signal")
+    stage("started", "transcription")
+    span(4, "stt_audit", 1, 140, 260, status="failed")
+    stage("failed", "transcription", "the model folder holds no model.bin")
+    stage("started", "llm")
+    span(5, "llm_ttft", 1, 140, None)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) -> None:
+    """Let the app work until the condition holds."""
+    for _ in range(2_000):
+        if condition():
+            await pilot.pause()
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"never: {what}")
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Let the app draw what it knows."""
+    await pilot.pause()
+    await pilot.app._show()
+    await pilot.pause()
+
+
+def screen_text(app: EchoTraceApp) -> str:
+    """What a reader sees: the cells of the screen, line by line."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def panel_text(app: EchoTraceApp, kind: str) -> str:
+    """All lines of a panel, also those that are scrolled out of sight."""
+    return app.screen.query_one(kind).query_one("PanelBody").render().plain
+
+
+DEMO = Path(__file__).resolve().parents[2] / "echotrace" / "demo"

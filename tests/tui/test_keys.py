@@ -1,0 +1,165 @@
+"""Every action has a key, an entry in the palette, a line on the help page; keys can be moved."""
+
+import asyncio
+
+import pytest
+from textual.binding import Binding
+from textual.widgets import Input
+
+from echotrace.tui.app import EchoTraceApp
+from echotrace.tui.commands import COMMANDS
+from echotrace.tui.screens.export import ExportScreen
+from echotrace.tui.screens.help import HelpScreen
+from echotrace.tui.widgets.panel import Panel
+from tests.fakes.reports import complete_report, mock_report
+from tests.fakes.tui_apps import demo_jobs, saved_app, screen_text, settled, until
+
+
+def drive(app, steps, size=(80, 40)):
+    async def go():
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot)
+            return await steps(pilot)
+
+    return asyncio.run(go())
+
+
+def test_every_binding_of_ours_has_an_id():
+    for owner in (EchoTraceApp, Panel, HelpScreen, ExportScreen):
+        for binding in owner.__dict__["BINDINGS"]:
+            assert isinstance(binding, Binding)
+            assert binding.id, binding
+
+
+def test_every_action_is_in_the_palette():
+    named = {command.action for command in COMMANDS}
+    bound = {binding.action for binding in EchoTraceApp.__dict__["BINDINGS"]}
+    assert bound - {"suspend_process"} <= named
+
+
+def test_the_help_page_lists_every_key():
+    app = saved_app(complete_report(), mock_report())
+
+    async def steps(pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "the help page")
+        return screen_text(app)
+
+    shown = drive(app, steps, (80, 60))
+    for binding in (*EchoTraceApp.__dict__["BINDINGS"], *Panel.__dict__["BINDINGS"]):
+        key = binding.key.split(",")[0].replace("question_mark", "?")
+        assert any(
+            line.strip("│ ").startswith((key, f"up, {key}", f"down, {key}", f"ctrl+q, {key}"))
+            or f" {key} " in line
+            for line in shown.splitlines()
+        ), key
+    assert "[-word-]" in shown
+
+
+@pytest.mark.parametrize("key", ["escape", "question_mark", "q"])
+def test_the_help_page_closes_and_the_app_stays(key):
+    app = saved_app(complete_report())
+
+    async def steps(pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "the help page")
+        await pilot.press(key)
+        await until(pilot, lambda: not app.screen.is_modal, "the overview")
+        return app.is_running
+
+    assert drive(app, steps)
+
+
+def test_a_key_can_be_moved():
+    app = saved_app(complete_report(), mock_report())
+
+    async def steps(pilot):
+        app.set_keymap({"report.next": "x"})
+        await pilot.press("x")
+        await settled(pilot)
+        return screen_text(app)
+
+    assert "demo-0001" in drive(app, steps)
+
+
+def test_the_palette_runs_an_action():
+    app = saved_app(complete_report(), mock_report())
+
+    async def steps(pilot):
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: app.screen.is_modal, "the palette")
+        app.screen.query_one(Input).value = "report: next"
+        await until(
+            pilot,
+            lambda: app.screen.query_one("CommandList").option_count == 1,
+            "the palette finds it",
+        )
+        await pilot.press("enter")
+        await until(pilot, lambda: app.shown == 1, "the next report")
+
+    drive(app, steps)
+
+
+def test_a_saved_report_cannot_be_run_again():
+    app = saved_app(complete_report())
+
+    async def steps(pilot):
+        assert app.check_action("rerun", ()) is None
+        await pilot.press("r")
+        await settled(pilot)
+        return app.runner
+
+    assert drive(app, steps) is None
+
+
+def test_a_wrong_key_does_nothing():
+    app = saved_app(complete_report())
+
+    async def steps(pilot):
+        before = screen_text(app)
+        await pilot.press("z", "f7", "ctrl+e", "1")
+        await settled(pilot)
+        return before == screen_text(app)
+
+    assert drive(app, steps)
+
+
+def test_the_misheard_word_of_the_demo_is_no_key_away():
+    app = EchoTraceApp(demo_jobs())
+
+    async def steps(pilot):
+        await until(pilot, lambda: app.logs[0].phase.is_over, "the run ends")
+        await settled(pilot)
+        return screen_text(app)
+
+    assert '"going" -> "golding"' in drive(app, steps, (80, 24))
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "ansi-dark", "nord"])
+def test_every_theme_draws_the_same_words(theme):
+    def words(name):
+        app = saved_app(mock_report())
+
+        async def steps(pilot):
+            if name in app.available_themes:
+                app.theme = name
+            await settled(pilot)
+            return screen_text(app)
+
+        return drive(app, steps)
+
+    assert words(theme) == words("textual-dark")
+
+
+def test_dark_or_light_is_one_action():
+    app = saved_app(complete_report())
+
+    async def steps(pilot):
+        assert app.current_theme.dark
+        app.action_dark_light()
+        await settled(pilot)
+        light = not app.current_theme.dark
+        app.action_dark_light()
+        return light and app.current_theme.dark
+
+    assert drive(app, steps)

@@ -1,0 +1,275 @@
+"""What the overview says of a report, at every size and whatever the report holds."""
+
+import asyncio
+import os
+from dataclasses import replace
+
+import pytest
+
+from echotrace.model.report import AnalyzerResult
+from echotrace.tui.driver import terminal_stream
+from tests.fakes.reports import (
+    HOSTILE,
+    SAMPLES,
+    complete_report,
+    failed_report,
+    hostile_report,
+    long_report,
+    mock_report,
+    no_speech_report,
+    partial_report,
+)
+from tests.fakes.tui_apps import panel_text, saved_app, screen_text, settled
+
+
+def look(app, size=(80, 24), *keys):
+    """Return the screen's text, and the app, after some keys."""
+
+    async def drive():
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot)
+            await pilot.press(*keys)
+            await settled(pilot)
+            return screen_text(app)
+
+    return asyncio.run(drive())
+
+
+def test_a_complete_report_fits_on_80_by_24_without_scrolling():
+    shown = look(saved_app(complete_report()))
+    for part in (
+        "EchoTrace 0.1.0",
+        "job 7f3c21d09a4e",
+        "COMPLETE",
+        "75 / 100",
+        "WARNING",
+        "SNR    14.2 dB  noisy",
+        "WER    8.3 %  degraded",
+        "TTFT   412 ms  good",
+        "P99",
+        "stt_audit",
+        "<- SLOW",
+        "[comprehensive]",
+        "[compassion]",
+        '"comprehensive" -> "compassion"',
+        "1 critical, 1 warning, 1 info",
+        "GATE FAILED  snr < 15",
+        "CRITICAL  CLIPPING",
+        "r Run again",
+        "e Export JSON",
+        "q Quit",
+        "? Help",
+    ):
+        assert part in shown, part
+
+
+def test_a_mock_is_labelled_in_the_latency_and_on_the_waterfall():
+    shown = look(saved_app(mock_report()))
+    assert "TTFT   [MOCK] 1,240 ms" in shown
+    row = next(line for line in shown.splitlines() if "llm_ttft" in line)
+    assert "╱╱╱" in row  # noqa: RUF001 - the hatching itself
+    assert "[MOCK]" in row
+    assert "SYNTHETIC" in shown.splitlines()[0]
+
+
+def test_a_stage_that_failed_shows_its_error_under_its_row_and_the_rest_stays():
+    shown = look(saved_app(partial_report()), (160, 48))
+    lines = shown.splitlines()
+    at = next(number for number, line in enumerate(lines) if "llm_ttft" in line)
+    assert "FAILED" in lines[at]
+    assert "api.groq.com answered 429" in lines[at + 1]
+    assert "TTFT   n/a  unavailable" in shown
+    assert "SNR    14.2 dB" in shown
+    assert "PARTIAL" in lines[0]
+
+
+def test_nothing_measured_is_never_a_number():
+    shown = look(saved_app(no_speech_report()), (240, 48))
+    assert "n/a / 100" in shown
+    assert "SNR    n/a  not measurable: no speech was found on this channel" in shown
+    assert "WER    n/a  not measurable: the reference is empty" in shown
+    assert "NO_SPEECH" in shown
+
+
+def test_a_failed_run_names_the_failure():
+    shown = look(saved_app(failed_report()), (80, 40))
+    assert "FAILED" in shown.splitlines()[0]
+    assert "the model folder holds no model.bin" in shown
+    assert "try: echotrace analyze FILE --stt sphinx" in shown
+
+
+def test_the_wrong_words_of_a_long_transcript_come_before_it():
+    app = saved_app(long_report())
+    shown = look(app)
+    assert '"word100" -> "ward"' in shown
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+@pytest.mark.parametrize("size", [(40, 24), (80, 24), (200, 50), (20, 8), (1, 1)])
+def test_every_report_is_drawn_at_every_size(name, size):
+    app = saved_app(SAMPLES[name]())
+    look(app, size)
+    assert app.return_code in (None, 0)
+
+
+@pytest.mark.parametrize("size", [(40, 60), (80, 24), (160, 48)])
+def test_hostile_text_is_data(size):
+    app = saved_app(hostile_report())
+
+    async def drive():
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot)
+            whole = screen_text(app)
+            panels = {
+                type(panel).__name__: panel.query_one("PanelBody").render().plain
+                for panel in app.screen.query("Panel")
+            }
+            widths = {
+                type(panel).__name__: panel.query_one("PanelBody").size.width
+                for panel in app.screen.query("Panel")
+            }
+            return whole, panels, widths
+
+    whole, panels, _ = asyncio.run(drive())
+    everything = whole + "".join(panels.values())
+    for char in "\x1b\x07\x08\x9b\u202e\u2066\u200b\ufeff\udc80":
+        assert char not in everything
+    assert "[bold red]x[/]" in "".join(panels.values())
+    assert "</script>" in "".join(panels.values())
+    assert HOSTILE not in everything
+
+
+@pytest.mark.parametrize("name", ["complete", "mock", "cjk", "hostile", "partial"])
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_no_line_is_wider_than_its_panel(name, width):
+    from textual.content import Content
+
+    app = saved_app(SAMPLES[name]())
+
+    async def drive():
+        async with app.run_test(size=(width, 50)) as pilot:
+            await settled(pilot)
+            for panel in app.screen.query("Panel"):
+                body = panel.query_one("PanelBody")
+                room = max(body.size.width, 16)
+                for line in body.render().plain.split("\n"):
+                    assert Content(line).cell_length <= room, (panel, line)
+
+    asyncio.run(drive())
+
+
+def test_where_the_encoding_has_only_ascii_the_drawing_stays_a_drawing():
+    shown = look(saved_app(mock_report(), ascii_only=True))
+    read, write = os.pipe()
+    with terminal_stream(write, "ascii") as stream:
+        stream.write(shown)
+    with os.fdopen(read, encoding="ascii") as pipe:
+        drawn = pipe.read()
+    assert "/////" in drawn
+    assert "#####" in drawn
+    assert [len(line) for line in drawn.splitlines()] == [len(line) for line in shown.splitlines()]
+    assert "?" not in drawn.replace("? Help", "")
+
+
+def test_a_contributors_result_gets_a_table_without_ui_code_of_theirs():
+    app = saved_app(partial_report())
+    look(app, (160, 48))
+
+    async def drive():
+        async with app.run_test(size=(160, 48)) as pilot:
+            await settled(pilot)
+            return [
+                (panel.analyzer, panel.query_one("PanelBody").render().plain)
+                for panel in app.screen.query("AnalyzerPanel")
+            ]
+
+    app = saved_app(partial_report())
+    panels = dict(asyncio.run(drive()))
+    assert set(panels) == {"politeness", "compliance"}
+    assert "greeted" in panels["politeness"]
+    assert "yes" in panels["politeness"]
+    assert "tone.mean" in panels["politeness"]
+    assert "please, thanks" in panels["politeness"]
+    assert "it took longer than 120 s" in panels["compliance"]
+
+
+def test_a_result_of_any_shape_is_flattened():
+    data = {"deep": {"a": {"b": [{"c": None}, {"c": 1.5}]}}, "x": [1, True, "[b]"], "": 0}
+    report = replace(complete_report(), analyzers={"odd": AnalyzerResult(status="ok", data=data)})
+    app = saved_app(report)
+
+    async def drive():
+        async with app.run_test(size=(120, 40)) as pilot:
+            await settled(pilot)
+            return panel_text(app, "AnalyzerPanel")
+
+    shown = asyncio.run(drive())
+    assert "deep.a.b[0].c  n/a" in shown
+    assert "deep.a.b[1].c  1.5" in shown
+    assert "1, yes, [b]" in shown
+
+
+def test_parts_of_a_report_without_a_panel_of_their_own_are_shown_too():
+    gap = {"n": 6, "p50": {"value": 640.0, "unit": "ms", "status": "measured", "band": "good"}}
+    report = replace(
+        complete_report(), conversation={"summary": {"heard_gap_ms": gap}}, cost={"usd": 0.01}
+    )
+    shown = look(saved_app(report), (160, 60))
+    assert "heard  640 ms  good" in shown
+    assert "Conversation" in shown
+    assert "summary.heard_gap_ms.p50  640 ms" in shown
+    assert "Cost" in shown
+
+
+def test_resizing_keeps_everything_in_place():
+    app = saved_app(complete_report())
+
+    async def drive():
+        async with app.run_test(size=(80, 24)) as pilot:
+            for size in ((40, 24), (200, 60), (10, 5), (120, 36), (80, 24)):
+                await pilot.resize_terminal(*size)
+                await settled(pilot)
+            return screen_text(app)
+
+    assert asyncio.run(drive()) == look(saved_app(complete_report()))
+
+
+def test_two_reports_are_a_key_apart():
+    app = saved_app(complete_report(), mock_report())
+    assert "demo-0001" in look(app, (80, 24), "n")
+    app = saved_app(complete_report(), mock_report())
+    assert "7f3c21d09a4e" in look(app, (80, 24), "n", "p")
+
+
+def test_enter_lets_a_panel_fill_the_screen_and_gives_it_back():
+    before = look(saved_app(complete_report()))
+    whole = look(saved_app(complete_report()), (80, 24), "enter")
+    assert "features" not in before
+    assert "features" in whole
+    assert look(saved_app(complete_report()), (80, 24), "enter", "enter") == before
+
+
+def test_tab_and_arrows_reach_the_last_line_of_every_panel():
+    app = saved_app(complete_report())
+
+    async def drive():
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settled(pilot)
+            seen = set()
+            for _ in range(6):
+                await pilot.press("tab")
+                panel = app.focused
+                seen.add(type(panel).__name__)
+                await pilot.press("end")
+                await pilot.pause()
+                await until_still(pilot, panel)
+                assert panel.scroll_y == panel.max_scroll_y
+            return seen
+
+    async def until_still(pilot, panel):
+        for _ in range(100):
+            if panel.scroll_y == panel.max_scroll_y:
+                return
+            await pilot.pause(0.02)
+
+    assert len(asyncio.run(drive())) == 6

@@ -1,0 +1,57 @@
+"""Pictures of every state at two sizes; `pytest --snapshot-update` draws them anew.
+
+State is asserted elsewhere; these catch what a state test cannot see: a layout that moved.
+"""
+
+import pytest
+
+from tests.fakes.reports import SAMPLES
+from tests.fakes.tui_apps import SIZES, saved_app, settled, still_app, tell_still
+
+STATES = ("complete", "mock", "failed", "no_speech", "long", "hostile")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("state", STATES)
+def test_state(snap_compare, state, size):
+    app = saved_app(SAMPLES[state]())
+    assert snap_compare(app, terminal_size=size, run_before=settled)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_running(snap_compare, size, monkeypatch):
+    monkeypatch.setattr("echotrace.tui.widgets.title.__version__", "0.1.0")
+
+    async def tell(pilot):
+        tell_still(pilot.app)
+        await settled(pilot)
+
+    assert snap_compare(still_app(), terminal_size=size, run_before=tell)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_help(snap_compare, size):
+    app = saved_app(SAMPLES["complete"](), SAMPLES["mock"]())
+
+    async def open_help(pilot):
+        await settled(pilot)
+        await pilot.press("question_mark")
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=open_help)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_light(snap_compare, size):
+    app = saved_app(SAMPLES["complete"]())
+
+    async def light(pilot):
+        pilot.app.theme = "textual-light"
+        await settled(pilot)
+
+    assert snap_compare(app, terminal_size=size, run_before=light)
+
+
+@pytest.mark.parametrize("width", [40, 200])
+def test_narrow_and_wide(snap_compare, width):
+    assert snap_compare(saved_app(SAMPLES["mock"]()), terminal_size=(width, 40), run_before=settled)
