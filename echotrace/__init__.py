@@ -10,8 +10,8 @@ from echotrace._version import __version__
 _LAZY = {
     "Report": "echotrace.model.report",
     "TelemetryCollector": "echotrace.telemetry",
-    "analyze": "echotrace.orchestrator",
-    "analyze_async": "echotrace.orchestrator",
+    "analyze": "echotrace.api",
+    "analyze_async": "echotrace.api",
     "timed": "echotrace.telemetry",
 }
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,7 +21,7 @@ from echotrace.aggregator import Parts, aggregate
 from echotrace.errors import EchoTraceError, ExitCode, UsageError
 from echotrace.isolation import IsolationError, plain_result, run_isolated
 from echotrace.model.measure import Finding, Severity, Status
-from echotrace.model.outcome import Inputs, Outcome
+from echotrace.model.outcome import Outcome
 from echotrace.model.report import AnalyzerResult, Report, Source, SpanRecord
 from echotrace.model.run import RunEvent, RunOutcome, RunRequest, StageFailure
 from echotrace.plugins import PluginRef, find_plugins
@@ -36,17 +34,12 @@ if TYPE_CHECKING:
     from echotrace.audio.handle import Audio
     from echotrace.config.settings import Settings
 
-__all__ = ["analyze", "analyze_async", "default_stages", "failed_report", "run"]
+__all__ = ["failed_report", "run"]
 
 _LOG = logging.getLogger("echotrace")
 
 
 Listener = Callable[[RunEvent], None]
-
-
-def default_stages() -> tuple[str, ...]:
-    """Return the names of every registered analyzer, built-in ones first."""
-    return tuple(find_plugins("analyzers").plugins)
 
 
 async def run(
@@ -373,47 +366,3 @@ def _unknown_stage(name: str, known: tuple[str, ...]) -> UsageError:
         hint=f"did you mean {near[0]!r}?" if near else f"the stages are {', '.join(known)}",
         code="UNKNOWN_STAGE",
     )
-
-
-async def analyze_async(
-    path: str | os.PathLike[str],
-    *,
-    reference: str | None = None,
-    transcript: str | os.PathLike[str] | None = None,
-    stages: Sequence[str] | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> Report:
-    """Analyse one recording and return its Report; the async twin of :func:`analyze`.
-
-    Args:
-        path: the recording.
-        reference: what was really said.
-        transcript: a file with what the user's own pipeline heard.
-        stages: names of analyzers; None runs every registered one.
-        settings: values by dotted key (``{"stt.engine": "sphinx"}``), over environment and files.
-
-    Raises:
-        EchoTraceError: the recording cannot be used, or a setting does not fit. A stage that
-            fails raises nothing: the report's ``status`` and ``warnings`` say so.
-    """
-    from echotrace.config.loader import load_settings
-
-    loaded = load_settings(settings or {}, environ=os.environ, cwd=Path.cwd())
-    request = RunRequest(
-        path=os.fspath(path),
-        stages=tuple(stages) if stages is not None else None,
-        inputs=Inputs(
-            reference=reference,
-            transcript_path=os.fspath(transcript) if transcript is not None else None,
-        ),
-    )
-    return (await run(request, loaded.settings)).report
-
-
-def analyze(path: str | os.PathLike[str], **options: Any) -> Report:
-    """Analyse one recording and return its Report; the options are those of ``analyze_async``.
-
-    Raises:
-        RuntimeError: an event loop is running in this thread; await ``analyze_async`` there.
-    """
-    return asyncio.run(analyze_async(path, **options))

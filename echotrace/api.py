@@ -1,0 +1,62 @@
+"""What Python code calls: one recording in, one Report out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from echotrace.config.loader import load_settings
+from echotrace.model.outcome import Inputs
+from echotrace.model.run import RunRequest
+from echotrace.orchestrator import run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from echotrace.model.report import Report
+
+__all__ = ["analyze", "analyze_async"]
+
+
+async def analyze_async(
+    path: str | os.PathLike[str],
+    *,
+    reference: str | None = None,
+    transcript: str | os.PathLike[str] | None = None,
+    stages: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Report:
+    """Analyse one recording and return its Report; the async twin of :func:`analyze`.
+
+    Args:
+        path: the recording.
+        reference: what was really said.
+        transcript: a file with what the user's own pipeline heard.
+        stages: names of analyzers; None runs every registered one.
+        settings: values by dotted key (``{"stt.engine": "sphinx"}``), over environment and files.
+
+    Raises:
+        EchoTraceError: the recording cannot be used, or a setting does not fit. A stage that
+            fails raises nothing: the report's ``status`` and ``warnings`` say so.
+    """
+    loaded = load_settings(settings or {}, environ=os.environ, cwd=Path.cwd())
+    request = RunRequest(
+        path=os.fspath(path),
+        stages=tuple(stages) if stages is not None else None,
+        inputs=Inputs(
+            reference=reference,
+            transcript_path=os.fspath(transcript) if transcript is not None else None,
+        ),
+    )
+    return (await run(request, loaded.settings)).report
+
+
+def analyze(path: str | os.PathLike[str], **options: Any) -> Report:
+    """Analyse one recording and return its Report; the options are those of ``analyze_async``.
+
+    Raises:
+        RuntimeError: an event loop is running in this thread; await ``analyze_async`` there.
+    """
+    return asyncio.run(analyze_async(path, **options))
