@@ -12,6 +12,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -165,14 +166,17 @@ class _Run:
             for name, (ref, kind) in classes.items()
         ]
         try:
-            await asyncio.gather(*tasks)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             self._stop.set()
-            for task in tasks:
+            for task in tasks:  # once: a task that cleans up must not be cancelled again
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks)
             if self._audio.done() and not self._audio.cancelled() and not self._audio.exception():
                 self._audio.result().close()
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()):
+                raise error
 
     async def _open_audio(self) -> None:
         from echotrace.audio.handle import AudioOptions, open_audio
@@ -210,7 +214,9 @@ class _Run:
     async def _abandon(self, opening: asyncio.Task[Audio]) -> None:
         """Wait until the thread has noticed, which takes a block, and close what it opened."""
         self._stop.set()
-        await asyncio.wait([opening])
+        while not opening.done():
+            with suppress(asyncio.CancelledError):  # the caller raises the first one
+                await asyncio.wait([opening])
         if not opening.cancelled() and opening.exception() is None:
             opening.result().close()
 

@@ -9,6 +9,7 @@ import traceback
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
+from echotrace.cli.runner import signals_restored
 from echotrace.cli.streams import tell, tell_error
 from echotrace.errors import EchoTraceError, ExitCode, InternalError, worst_exit_code
 
@@ -134,7 +135,8 @@ def _open(jobs: Sequence[Job | Saved], *, color: bool | None, debug: bool) -> Ec
 
     with _own_terminal(debug=debug) as terminal:
         app = EchoTraceApp(jobs, ascii_only=options.ascii_only, driver_class=driver_for(terminal))
-        app.run()
+        with signals_restored():
+            app.run()
         if app.runner is not None:
             app.runner.join(_STOP_WAIT_S)
         if app.return_code:

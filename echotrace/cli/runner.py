@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -13,11 +14,11 @@ from echotrace.cli.streams import tell
 from echotrace.errors import ExitCode, worst_exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     from echotrace.model.run import RunOutcome
 
-__all__ = ["exit_code_of", "run_until_signal"]
+__all__ = ["exit_code_of", "run_until_signal", "signals_restored"]
 
 T = TypeVar("T")
 
@@ -47,10 +48,25 @@ def run_until_signal(work: Coroutine[Any, Any, T]) -> T:
             loop.add_signal_handler(number, stop, number)
         return await task
 
+    with signals_restored():
+        try:
+            return asyncio.run(supervise())
+        except asyncio.CancelledError:
+            raise typer.Exit(_CODES[received[0]] if received else ExitCode.INTERRUPTED) from None
+
+
+@contextmanager
+def signals_restored() -> Iterator[None]:
+    """Put signal handlers back: an event loop leaves the default actions behind when it closes.
+
+    Those end the process where it stands, with the terminal as it is.
+    """
+    before = {number: signal.getsignal(number) for number in (*_CODES, signal.SIGHUP)}
     try:
-        return asyncio.run(supervise())
-    except asyncio.CancelledError:
-        raise typer.Exit(_CODES[received[0]] if received else ExitCode.INTERRUPTED) from None
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def exit_code_of(outcome: RunOutcome) -> ExitCode:

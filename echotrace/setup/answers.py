@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from echotrace.config.secrets import Secret
 from echotrace.config.write import FileChange, change_secrets, change_settings
 from echotrace.errors import InternalError
+from echotrace.setup.providers import facts_of
 
 if TYPE_CHECKING:
     from echotrace.config.settings import Settings
@@ -106,6 +107,8 @@ def plan_of(saved: Saved, answers: Answers) -> Plan:
         StorageError: the file of secrets cannot be read.
         InternalError: a key would have been written among the settings.
     """
+    wanted = facts_of(answers.provider or "").key_variable
+    answers = replace(answers, keys=tuple(key for key in answers.keys if key.name == wanted))
     values = _changed(saved, answers)
     config = change_settings(saved.config_path, saved.data, values)
     secrets = change_secrets(saved.secrets_path, answers.keys) if answers.keys else None

@@ -105,7 +105,8 @@ def _language_model(detected: Detected, flags: Flags, answers: Answers) -> Answe
     if flags.provider is not None:
         provider = check_provider(flags.provider)
     elif provider is None and (flags.from_env or flags.model or not flags.any):
-        provider = default_provider(detected)
+        best = default_provider(detected)
+        provider = None if best == "mock" else best  # it stands in by itself until there is better
     if provider != answers.provider:
         # an address and a model belong to the provider that they were set for
         saved = answers_of(detected.saved.settings)

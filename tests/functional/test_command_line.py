@@ -364,6 +364,24 @@ def test_a_signal_stops_the_run_and_writes_nothing(home, number, code):
     assert not (home / "report.json").exists()
 
 
+def test_signal_handlers_survive_a_run():
+    import asyncio
+
+    from echotrace.cli.runner import run_until_signal
+
+    before = signal.getsignal(signal.SIGTERM)
+
+    def mine(*_):
+        raise AssertionError
+
+    signal.signal(signal.SIGTERM, mine)
+    try:
+        assert run_until_signal(asyncio.sleep(0, "done")) == "done"
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 PLUGIN = """
 import numpy as np, sys
 class Base:

@@ -161,6 +161,7 @@ def test_a_stage_that_fails_keeps_the_others(tmp_path):
 
     async def steps(pilot):
         await until(pilot, over(app), "the run ends")
+        await settled(pilot)
         return screen_text(app)
 
     shown = drive(app, steps, size=(160, 48))
@@ -180,6 +181,7 @@ def test_a_recording_that_cannot_be_used_says_why(tmp_path):
 
     async def steps(pilot):
         await until(pilot, over(app), "the run ends")
+        await settled(pilot)
         return screen_text(app)
 
     shown = drive(app, steps)
@@ -196,6 +198,7 @@ def test_gates_are_judged_and_the_output_is_written(tmp_path):
 
     async def steps(pilot):
         await until(pilot, over(app), "the run ends")
+        await settled(pilot)
         return screen_text(app)
 
     shown = drive(app, steps)
@@ -209,6 +212,7 @@ def test_an_output_that_cannot_be_written_leaves_the_report_on_the_screen(tmp_pa
 
     async def steps(pilot):
         await until(pilot, over(app), "the run ends")
+        await settled(pilot)
         return screen_text(app)
 
     shown = drive(app, steps)

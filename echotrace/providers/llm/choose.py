@@ -208,5 +208,7 @@ def _mock_finding(why: str, *, stand_in: bool = False) -> Finding:
         severity=Severity.WARNING if stand_in else Severity.INFO,
         message=f"[MOCK] no language model was asked ({why}): its times are simulated "
         "and not scored",
-        hint="for real figures set GROQ_API_KEY, or start Ollama and set OLLAMA_HOST",
+        hint="for real figures set GROQ_API_KEY, or start Ollama and set OLLAMA_HOST"
+        if stand_in
+        else "for real figures pass --llm groq:MODEL or ollama:MODEL, or run `echotrace setup`",
     )

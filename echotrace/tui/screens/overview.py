@@ -32,7 +32,7 @@ __all__ = ["OverviewScreen"]
 class OverviewScreen(Screen[None]):
     """Arranges the panels: stacked on a small terminal, in columns on a wide one."""
 
-    AUTO_FOCUS = "WaterfallPanel"
+    AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
         (0, "-narrow"),
         (72, "-normal"),
@@ -60,6 +60,10 @@ class OverviewScreen(Screen[None]):
                     yield TranscriptPanel()
                     yield WarningsPanel()
         yield Footer()
+
+    def on_mount(self) -> None:
+        """Focus the waterfall, but let a small terminal begin with the score."""
+        self.query_one(WaterfallPanel).focus(scroll_visible=False)
 
     async def show(self, run: RunState) -> None:
         """Hand the run to every panel, and give each contributor's analyzer one.
