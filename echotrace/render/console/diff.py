@@ -6,6 +6,7 @@ Brackets tell the kinds apart without colour: ``[wrong]`` on both lines, ``[-mis
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -16,12 +17,12 @@ from rich.text import Text
 from echotrace.render.console.plain import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from echotrace.model.report import DiffOp
     from echotrace.render.console.layout import Page
 
-__all__ = ["difference", "excerpt", "pairs_of"]
+__all__ = ["difference", "excerpt", "pairs_of", "tally"]
 
 WHOLE = 160
 """A transcript of up to this many words is shown whole."""
@@ -40,6 +41,23 @@ class _Cell:
     actual: str
     kind: str
     words: int = 1
+
+
+def tally(
+    diff: Iterable[DiffOp],
+) -> tuple[Counter[tuple[str, str]], Counter[str], Counter[str]]:
+    """Count the wrong pairs, the missed and the added words of an alignment."""
+    swapped: Counter[tuple[str, str]] = Counter()
+    missed: Counter[str] = Counter()
+    added: Counter[str] = Counter()
+    for op in diff:
+        if op.op == "substitute":
+            swapped.update(pairs_of(op))
+        elif op.op == "delete":
+            missed.update(op.gold)
+        elif op.op == "insert":
+            added.update(op.actual)
+    return swapped, missed, added
 
 
 def pairs_of(op: DiffOp) -> list[tuple[str, str]]:

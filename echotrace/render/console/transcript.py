@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from echotrace.model.measure import Measurement, Status
-from echotrace.render.console.diff import difference, excerpt, pairs_of
+from echotrace.render.console.diff import difference, excerpt, tally
 from echotrace.render.console.figures import figure, note
 from echotrace.render.console.layout import Page, style_of
 from echotrace.render.console.missing import missing
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
     from echotrace.model.report import Report, SttTiming, Transcription, WordCounts
@@ -116,16 +116,7 @@ def _timed(timing: SttTiming | None, whose: str) -> Iterator[str]:
 
 
 def _spelled_out(result: Transcription, page: Page) -> Iterator[Text]:
-    swapped: Counter[tuple[str, str]] = Counter()
-    missed: Counter[str] = Counter()
-    added: Counter[str] = Counter()
-    for op in result.diff:
-        if op.op == "substitute":
-            swapped.update(pairs_of(op))
-        elif op.op == "delete":
-            missed.update(op.gold)
-        elif op.op == "insert":
-            added.update(op.actual)
+    swapped, missed, added = tally(result.diff)
     if not (swapped or missed or added):
         return
     yield Text()

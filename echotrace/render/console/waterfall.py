@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from echotrace.render.console.axis import Axis, axis_of, drawable
 from echotrace.render.console.figures import MOCK, figure, milliseconds, note, number
 from echotrace.render.console.probes import p99
 from echotrace.render.console.tree import Row, rows_of
@@ -28,27 +27,6 @@ _CPU_FROM = 100
 _INDENT = 2
 _SLOW = "<- SLOW"
 _FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Axis:
-    """Maps ms since the run began to cells of the bar area."""
-
-    first_ms: float
-    last_ms: float
-    cells: int
-
-    def cell(self, at_ms: float) -> float:
-        return (at_ms - self.first_ms) / (self.last_ms - self.first_ms) * self.cells
-
-    def ticks(self) -> list[float]:
-        """Return places 1, 2 or 5 times a power of ten apart, far enough for most labels."""
-        rough = (self.last_ms - self.first_ms) / max(1, self.cells // 7)
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next((k * power for k in (1, 2, 5) if k * power >= rough), 10 * power)
-        first = math.ceil(self.first_ms / step)
-        places = (first + count for count in range(self.cells))
-        return [place * step for place in places if place * step < self.last_ms]
 
 
 def waterfall(report: Report, page: Page) -> Iterator[Text]:
@@ -97,7 +75,7 @@ def _chart(rows: Sequence[Row], page: Page) -> Iterator[Text]:
     beside = bars - right - 2 >= _MIN_BAR * 2 if right else True
     bars -= right + 2 if right and beside else 0
     bars = max(bars, _MIN_BAR)
-    axis = _axis([row.span for row in rows], bars)
+    axis = axis_of([row.span for row in rows], bars, label_cells=7)
     before = _INDENT + left + middle + 4 + (third + 6 if third else 0)
     yield Text.assemble(" " * before, (_scale(axis), "dim"))
     for row, name, shown, cpu, flag in zip(rows, names, times, cpus, flags, strict=True):
@@ -119,18 +97,7 @@ def _chart(rows: Sequence[Row], page: Page) -> Iterator[Text]:
             yield Text.assemble(" " * (_INDENT + indent + 2), (flag, "yellow"))
 
 
-def _axis(spans: Sequence[SpanRecord], cells: int) -> _Axis:
-    first = min(0.0, *(_drawable(span.start_ms) for span in spans))
-    last = max(_drawable(span.start_ms) + _drawable(span.duration_ms) for span in spans)
-    return _Axis(first_ms=first, last_ms=max(last, first + 0.001), cells=cells)
-
-
-def _drawable(at_ms: float) -> float:
-    """Keep a damaged report's time from breaking the axis: within 30 years, and a number."""
-    return max(-1e12, min(1e12, at_ms)) if math.isfinite(at_ms) else 0.0
-
-
-def _scale(axis: _Axis) -> str:
+def _scale(axis: Axis) -> str:
     drawn = ""
     for tick in axis.ticks():
         at = int(axis.cell(tick))
@@ -140,7 +107,7 @@ def _scale(axis: _Axis) -> str:
     return drawn.rstrip()
 
 
-def _bar(span: SpanRecord, axis: _Axis, page: Page) -> Text:
+def _bar(span: SpanRecord, axis: Axis, page: Page) -> Text:
     glyphs = page.glyphs
     fill, style = glyphs.bar, "cyan"
     if span.slow:
@@ -152,9 +119,9 @@ def _bar(span: SpanRecord, axis: _Axis, page: Page) -> Text:
     cells = [" "] * axis.cells
     for tick in axis.ticks():
         cells[min(axis.cells - 1, int(axis.cell(tick)))] = glyphs.guide
-    start_ms = _drawable(span.start_ms)
+    start_ms = drawable(span.start_ms)
     first = max(0, min(axis.cells - 1, int(axis.cell(start_ms))))
-    length = axis.cell(start_ms + _drawable(span.duration_ms)) - axis.cell(start_ms)
+    length = axis.cell(start_ms + drawable(span.duration_ms)) - axis.cell(start_ms)
     if fill == glyphs.bar and length < 0.5:
         fill = glyphs.sliver
     last = min(axis.cells, first + max(1, round(length)))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from echotrace.render.console.figures import MOCK, number, quantity, words
+from echotrace.render.console.flat import flat
 from echotrace.render.console.layout import style_of
 from echotrace.tui.state import SPAN_OF_STAGE
 from echotrace.tui.widgets.missing import state_of
 from echotrace.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from echotrace.model.report import Report
     from echotrace.render.console.layout import Page
     from echotrace.tui.state import RunState
@@ -31,7 +32,6 @@ _PARTS: Mapping[str, Callable[[Report], Any]] = {
 
 _ROWS = 500
 _DEPTH = 6
-_LONGEST = 2_000
 
 
 class AnalyzerPanel(Panel):
@@ -67,7 +67,7 @@ class AnalyzerPanel(Panel):
             if not reason:
                 yield Text("no result" if report else "no result so far", style="dim")
             return
-        rows = _flat("", data, 0)
+        rows = flat(data, depth=_DEPTH)
         limit = max(8, page.width // 2 - 2)
         shown = [
             (page.data(key or "value", limit=limit), Text(page.data(value)))
@@ -84,40 +84,3 @@ def generic_names(run: RunState) -> tuple[str, ...]:
     names = (*run.stages, *(report.analyzers if report else ()))
     parts = (name for name, part in _PARTS.items() if report and part(report) is not None)
     return tuple(dict.fromkeys((*parts, *(name for name in names if name not in SPAN_OF_STAGE))))
-
-
-def _flat(key: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and "status" in value and "unit" in value:
-        yield key, _figure(value)
-    elif isinstance(value, Mapping) and value and depth < _DEPTH:
-        for name, item in value.items():
-            yield from _flat(f"{key}.{name}" if key else str(name), item, depth + 1)
-    elif isinstance(value, (list, tuple)) and value and depth < _DEPTH:
-        if all(isinstance(item, (str, int, float)) for item in value):
-            yield key, ", ".join(_scalar(item) for item in value[:50])
-        else:
-            for at, item in enumerate(value):
-                yield from _flat(f"{key}[{at}]", item, depth + 1)
-    else:
-        yield key, _scalar(value)
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}" if abs(value) < 10**12 else str(value)[:_LONGEST]
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1e4 else number(value, 1)
-    return "n/a" if value is None else str(value)[:_LONGEST]
-
-
-def _figure(item: Mapping[str, Any]) -> str:
-    """Show a dict that has the shape of a Measurement as one."""
-    value, status = item.get("value"), str(item["status"])
-    if not isinstance(value, (int, float)):
-        return f"n/a  {words(status)}: {item.get('reason') or 'no reason given'}"
-    shown = quantity(float(value), str(item["unit"]))
-    if status == "simulated":
-        return f"{MOCK} {shown}"
-    return shown if status == "measured" else f"{shown}  {words(status)}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from echotrace.render.console.diff import difference, excerpt, pairs_of
+from echotrace.render.console.diff import difference, excerpt, tally
 from echotrace.render.console.figures import figure
 from echotrace.render.console.layout import style_of
 from echotrace.tui.widgets.missing import missing
@@ -98,16 +97,7 @@ def _counted(counts: WordCounts) -> str:
 
 
 def _spelled_out(result: Transcription, page: Page) -> Iterator[Text]:
-    swapped: Counter[tuple[str, str]] = Counter()
-    missed: Counter[str] = Counter()
-    added: Counter[str] = Counter()
-    for op in result.diff:
-        if op.op == "substitute":
-            swapped.update(pairs_of(op))
-        elif op.op == "delete":
-            missed.update(op.gold)
-        elif op.op == "insert":
-            added.update(op.actual)
+    swapped, missed, added = tally(result.diff)
     line = Text()
     if swapped:
         line.append("wrong ", "dim")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -11,6 +9,7 @@ from rich.text import Text
 from textual.reactive import reactive
 
 from echotrace.model.measure import Status
+from echotrace.render.console.axis import Axis, axis_of, drawable
 from echotrace.render.console.figures import MOCK, figure, milliseconds, number
 from echotrace.render.console.tree import rows_of
 from echotrace.tui.state import RUNNING, SPAN_OF_STAGE
@@ -36,27 +35,6 @@ _CPU_FROM = 100
 _SLOW = "<- SLOW"
 _FAILED = "FAILED"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Axis:
-    """Maps ms since the run began to cells of the bar area."""
-
-    first_ms: float
-    last_ms: float
-    cells: int
-
-    def cell(self, at_ms: float) -> float:
-        return (at_ms - self.first_ms) / (self.last_ms - self.first_ms) * self.cells
-
-    def ticks(self) -> list[float]:
-        """Return places 1, 2 or 5 times a power of ten apart, far enough for most labels."""
-        rough = (self.last_ms - self.first_ms) / max(1, self.cells // 9)
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next((k * power for k in (1, 2, 5) if k * power >= rough), 10 * power)
-        first = math.ceil(self.first_ms / step)
-        places = ((first + count) * step for count in range(self.cells))
-        return [place for place in places if place < self.last_ms]
 
 
 class WaterfallPanel(Panel):
@@ -159,7 +137,7 @@ def _chart(rows: Sequence[Row], run: RunState, page: Page) -> Iterator[Text]:
     bars = page.width - left - middle - 4 - (third + 2 if third else 0)
     beside = bars - right - 1 >= _MIN_BAR
     bars = max(_MIN_BAR, bars - right - 1 if right and beside else bars)
-    axis = _axis([row.span for row in rows], bars)
+    axis = axis_of([row.span for row in rows], bars, label_cells=9)
     yield _scale(axis, page.width - bars - (right + 1 if right and beside else 0))
     errors = _errors(run)
     for row, name, shown, cpu, flag in zip(rows, names, times, cpus, flags, strict=True):
@@ -185,18 +163,7 @@ def _chart(rows: Sequence[Row], run: RunState, page: Page) -> Iterator[Text]:
             yield from page.wrapped(told, indent=min(indent + 2, page.width // 3))
 
 
-def _axis(spans: Sequence[SpanRecord], cells: int) -> _Axis:
-    first = min(0.0, *(_drawable(span.start_ms) for span in spans))
-    last = max(_drawable(span.start_ms) + _drawable(span.duration_ms) for span in spans)
-    return _Axis(first_ms=first, last_ms=max(last, first + 0.001), cells=cells)
-
-
-def _drawable(at_ms: float) -> float:
-    """Keep a damaged report's time from breaking the axis: within 30 years, and a number."""
-    return max(-1e12, min(1e12, at_ms)) if math.isfinite(at_ms) else 0.0
-
-
-def _scale(axis: _Axis, before: int) -> Text:
+def _scale(axis: Axis, before: int) -> Text:
     drawn = ""
     for tick in axis.ticks():
         at = int(axis.cell(tick))
@@ -208,15 +175,15 @@ def _scale(axis: _Axis, before: int) -> Text:
     return Text(" " * before + drawn.rstrip(), style="dim")
 
 
-def _bar(span: SpanRecord, axis: _Axis, page: Page) -> Text:
+def _bar(span: SpanRecord, axis: Axis, page: Page) -> Text:
     fill, style = _look(span, page)
     guide = page.glyphs.guide
     cells = [" "] * axis.cells
     for tick in axis.ticks():
         cells[min(axis.cells - 1, int(axis.cell(tick)))] = guide
-    start_ms = _drawable(span.start_ms)
+    start_ms = drawable(span.start_ms)
     begin = axis.cell(start_ms)
-    length = axis.cell(start_ms + _drawable(span.duration_ms)) - begin
+    length = axis.cell(start_ms + drawable(span.duration_ms)) - begin
     first = max(0, min(axis.cells - 1, int(begin)))
     smooth = fill == "█"
     if smooth and length < 1 / 8:
