@@ -92,7 +92,9 @@ def test_several_runs_come_one_after_another():
 
 
 def test_quitting_a_run_cancels_it_and_is_an_interruption():
-    app = EchoTraceApp(demo_jobs())
+    job = demo_jobs("call")[0]
+    slow = replace(job.settings, stt=SttSettings(engine="sphinx"))  # seconds, also under load
+    app = EchoTraceApp([replace(job, settings=slow)])
 
     async def steps(pilot):
         await until(pilot, lambda: "transcription" in app.logs[0].snapshot().stages, "the engine")
