@@ -8,6 +8,7 @@ A round crest leaves the top slowly, a wave that was cut off arrives and leaves 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AT_FULL_SCALE", "FlatTops", "FullScaleRuns"]
+__all__ = ["AT_FULL_SCALE", "Clipped", "FlatTops", "FullScaleRuns"]
 
 AT_FULL_SCALE: Final = 0.999
 """Samples within 0.1 % of full scale are at full scale."""
@@ -35,17 +36,28 @@ _KINK_OF_3: Final = 16.0
 """A run of 3 may end one sample from its middle: twice as far, that crest has dropped 15 steps."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clipped:
+    """Clipped samples, the runs that they form, and the sample where the first run begins."""
+
+    samples: int = 0
+    runs: int = 0
+    first: int | None = None
+
+
 class FullScaleRuns:
     """Runs of at least 3 samples of one polarity at full scale, over blocks of any length."""
 
     def __init__(self, level: float) -> None:
         self._level = level
-        self._samples = self._runs = self._open = 0
+        self._samples = self._runs = self._open = self._seen = 0
+        self._first: int | None = None
 
     def push(self, samples: NDArray[np.float32], high: float, sign: int) -> None:
         """Take samples, to be multiplied by ``sign``; ``high`` is the highest product."""
         if high < self._level:
             self._close()
+            self._seen += samples.size
             return
         level = self._level
         starts, ends = _runs_of(samples >= level if sign > 0 else samples <= -level)
@@ -54,23 +66,30 @@ class FullScaleRuns:
             lengths[0] += self._open
         else:
             self._close()
+        ends += self._seen
+        self._seen += samples.size
         self._open = 0
-        if ends[-1] == samples.size:
+        if ends[-1] == self._seen:
             self._open = int(lengths[-1])
-            lengths = lengths[:-1]
-        long_enough = lengths[lengths >= _RUN]
-        self._samples += int(long_enough.sum())
-        self._runs += long_enough.size
+            ends, lengths = ends[:-1], lengths[:-1]
+        enough = lengths >= _RUN
+        self._samples += int(lengths[enough].sum())
+        self._runs += int(np.count_nonzero(enough))
+        if self._first is None and enough.any():
+            at = int(np.argmax(enough))
+            self._first = int(ends[at] - lengths[at])
 
     def _close(self) -> None:
-        self._samples, self._runs = self.result()
+        found = self.result()
+        self._samples, self._runs, self._first = found.samples, found.runs, found.first
         self._open = 0
 
-    def result(self) -> tuple[int, int]:
-        """Samples and runs so far, the one at the end included."""
+    def result(self) -> Clipped:
+        """What was found so far, the run at the end included."""
         if self._open < _RUN:
-            return self._samples, self._runs
-        return self._samples + self._open, self._runs + 1
+            return Clipped(self._samples, self._runs, self._first)
+        first = self._seen - self._open if self._first is None else self._first
+        return Clipped(self._samples + self._open, self._runs + 1, first)
 
 
 class FlatTops:
@@ -89,12 +108,13 @@ class FlatTops:
         self._is_over = False
         self._runs: _Runs = {}
         self._kept = np.empty(0, np.float32)
-        self._done = 0
+        self._done = self._seen = 0
 
     def push(self, samples: NDArray[np.float32], high: float, sign: int) -> None:
         """Take samples, to be multiplied by ``sign``; ``high`` is the highest product."""
         if self._is_over:
             return
+        self._seen += samples.size
         if high >= self._ceiling:
             self._is_over = True
             return
@@ -142,27 +162,36 @@ class FlatTops:
         lows, drops = _drops(data, starts, ends, beside[chosen])
         kinks = drops / np.where(lengths == _RUN, _KINK_OF_3, _KINK)
         sharp = kinks > _FLATNESS
-        for length, low, kink in zip(
-            lengths[sharp].tolist(), lows[sharp].tolist(), kinks[sharp].tolist(), strict=True
+        base = self._seen - data.size
+        for start, length, low, kink in zip(
+            starts[sharp].tolist(),
+            lengths[sharp].tolist(),
+            lows[sharp].tolist(),
+            kinks[sharp].tolist(),
+            strict=True,
         ):
             key = _bin(low), _bin(kink)
-            samples, count = runs.get(key, (0, 0))
-            runs[key] = samples + length, count + 1
+            samples, count, first = runs.get(key, (0, 0, base + start))
+            runs[key] = samples + length, count + 1, first
         return cut
 
-    def result(self) -> tuple[int, int]:
-        """Samples and runs so far, the one at the end included; none where full scale is met."""
+    def result(self) -> Clipped:
+        """What was found so far, the run at the end included; none where full scale is met."""
         step = max(_FLATNESS, self._top - self._below)
         if self._is_over or not math.isfinite(step):
-            return 0, 0
+            return Clipped()
         runs = dict(self._runs)
         self._scan(self._kept, runs, at_end=True)
         found = [run for (_, kink), run in runs.items() if kink > _bin(step)]
-        return sum(samples for samples, _ in found), sum(count for _, count in found)
+        return Clipped(
+            sum(samples for samples, _, _ in found),
+            sum(count for _, count, _ in found),
+            min((first for _, _, first in found), default=None),
+        )
 
 
-_Runs = dict[tuple[int, int], tuple[int, int]]
-"""(lowest sample, kink) in steps of 0.001 % -> (samples, runs)."""
+_Runs = dict[tuple[int, int], tuple[int, int, int]]
+"""(lowest sample, kink) in steps of 0.001 % -> (samples, runs, the first one's first sample)."""
 
 
 def _runs_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

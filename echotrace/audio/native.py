@@ -1,23 +1,24 @@
-"""What only the native samples know, per channel: clipping, DC, peak, broken numbers.
+"""What only the native samples know, per channel: clipping, DC, peak, lost packets, spectra.
 
 Clipping that is plain in the file is gone after downmixing and resampling (a left channel clipped
-for two thirds of its samples shows none in a 16 kHz mono copy), so these are counted before.
+for two thirds of its samples shows none in a 16 kHz mono copy), and so are the exact zeros of a
+lost packet and everything above 8 kHz: these are counted before.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
+from echotrace.audio.dropouts import Still, StillMeter
 from echotrace.audio.flat_tops import AT_FULL_SCALE, FlatTops, FullScaleRuns
+from echotrace.audio.hum import HumMeter
+from echotrace.audio.spectrum import NativeSpectrum, SpectrumMeter
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["LIMIT", "NativeMeter", "NativeStats"]
+__all__ = ["LIMIT", "Moments", "NativeMeter", "NativeStats"]
 
 LIMIT = 8.0
 """Amplitudes beyond this (18 dB over full scale) are no sound but a broken or unscaled file."""
@@ -27,31 +28,12 @@ _NO_DENORMALS = np.float32(1e-20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NativeStats:
-    """One channel at its native rate; amplitudes are linear, full scale is 1.
+class Moments:
+    """Sums over one channel, and what follows from them alone."""
 
-    ``clipped_samples`` counts samples in runs of at least 3, per polarity, that stay within 0.1 %
-    of full scale; where full scale is not met, those in flat tops at the channel's own peak that
-    the wave enters and leaves with a kink (clipping that was turned down afterwards).
-    ``non_finite_samples`` were read as 0, ``out_of_range_samples`` as +-8.
-    """
-
-    index: int
-    sample_rate_hz: int
     samples: int
     sum: float
     sum_squares: float
-    highest: float
-    lowest: float
-    clipped_samples: int
-    clipped_runs: int
-    non_finite_samples: int
-    out_of_range_samples: int
-
-    @property
-    def peak(self) -> float:
-        """The largest absolute sample."""
-        return max(self.highest, -self.lowest)
 
     @property
     def dc_offset(self) -> float:
@@ -69,6 +51,38 @@ class NativeStats:
         if not self.samples:
             return 0.0
         return math.sqrt(max(0.0, self.sum_squares / self.samples - self.dc_offset**2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeStats(Moments):
+    """One channel at its native rate; amplitudes are linear, full scale is 1.
+
+    ``clipped_samples`` counts samples in runs of at least 3, per polarity, that stay within 0.1 %
+    of full scale; where full scale is not met, those in flat tops at the channel's own peak that
+    the wave enters and leaves with a kink (clipping that was turned down afterwards).
+    ``first_clipped`` is the sample where the first run begins, counted from the first one read.
+    ``non_finite_samples`` were read as 0, ``out_of_range_samples`` as +-8. ``stills`` are places
+    that look like lost packets, ``spectrum`` and ``hum_power`` what loudness, bandwidth and hum
+    are computed from: see :mod:`echotrace.audio.dropouts`, ``spectrum`` and ``hum``.
+    """
+
+    index: int
+    sample_rate_hz: int
+    highest: float
+    lowest: float
+    clipped_samples: int
+    clipped_runs: int
+    non_finite_samples: int
+    out_of_range_samples: int
+    first_clipped: int | None
+    stills: tuple[Still, ...]
+    spectrum: NativeSpectrum = field(repr=False, compare=False)
+    hum_power: NDArray[np.float32] = field(repr=False, compare=False)
+
+    @property
+    def peak(self) -> float:
+        """The largest absolute sample."""
+        return max(self.highest, -self.lowest)
 
     @property
     def clipping_ratio(self) -> float:
@@ -126,7 +140,7 @@ class NativeMeter:
         shortest = _CORRELATED_S * self._rate_hz
         if len(self._channels) != 2 or self._channels[0].samples < shortest:
             return None
-        first, second = self.finish()
+        first, second = (channel.moments() for channel in self._channels)
         if first.ac_rms < 1e-6 or second.ac_rms < 1e-6:
             return None
         mean = self._cross / first.samples - first.dc_offset * second.dc_offset
@@ -149,6 +163,9 @@ class _Channel:
         self.largest = 0.0
         self.full_scale = (FullScaleRuns(level), FullScaleRuns(level))
         self.flat_tops = (FlatTops(rate_hz, level), FlatTops(rate_hz, level))
+        self.stills = StillMeter(rate_hz)
+        self.spectrum = SpectrumMeter(rate_hz)
+        self.hum = HumMeter(rate_hz)
 
     def make_safe(self, samples: NDArray[np.float32], gain: np.float32) -> NDArray[np.float32]:
         high, low = float(samples.max()), float(samples.min())  # NaN spreads through both
@@ -178,6 +195,12 @@ class _Channel:
         for number, (highest, sign) in enumerate(((high, 1), (-low, -1))):
             self.full_scale[number].push(samples, highest, sign)
             self.flat_tops[number].push(samples, highest, sign)
+        self.stills.push(samples)
+        self.spectrum.push(samples)
+        self.hum.push(samples)
+
+    def moments(self) -> Moments:
+        return Moments(samples=self.samples, sum=self.sum, sum_squares=self.sum_squares)
 
     def stats(self, index: int, rate_hz: int) -> NativeStats:
         clipped = [found.result() for found in (*self.full_scale, *self.flat_tops)]
@@ -189,8 +212,14 @@ class _Channel:
             sum_squares=self.sum_squares,
             highest=self.highest if self.samples else 0.0,
             lowest=self.lowest if self.samples else 0.0,
-            clipped_samples=sum(samples for samples, _ in clipped),
-            clipped_runs=sum(runs for _, runs in clipped),
+            clipped_samples=sum(found.samples for found in clipped),
+            clipped_runs=sum(found.runs for found in clipped),
             non_finite_samples=self.non_finite,
             out_of_range_samples=self.out_of_range,
+            first_clipped=min(
+                (found.first for found in clipped if found.first is not None), default=None
+            ),
+            stills=self.stills.result(),
+            spectrum=self.spectrum.result(),
+            hum_power=self.hum.result(),
         )

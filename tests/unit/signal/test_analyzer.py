@@ -62,12 +62,18 @@ def test_a_call_is_measured_whole(call_path):
         assert channel.noise_floor_dbfs.value == pytest.approx(-62.5, abs=3)
         assert 0.3 < channel.silence_ratio.value < 0.95
         assert channel.peak_dbfs.value < 0
-        assert channel.bandwidth_hz is None
+        assert 4_000 < channel.bandwidth_hz.value <= 8_000
+        assert -30 < channel.loudness_lufs.value < -20
+        assert 10 < channel.crest_factor_db.value < 22
+        assert channel.hum_hz.value == 0
+        assert (channel.dropouts.count, channel.gated) == (0, False)
+        assert (channel.mos, channel.spectral_flatness) == (None, None)
         assert len(channel.segments) > 3
         for one, other in zip(channel.segments, channel.segments[1:], strict=False):
             assert one.start_s < one.end_s <= other.start_s
     assert signal.envelope is not None
     assert 1000 < len(signal.envelope.channels[0].min) <= 4000
+    assert not outcome.findings
     spans = {span.name: span for span in collector.spans}
     assert spans["snr"].parent_id == spans["signal_analysis"].id
     plain = to_plain(signal)
@@ -180,7 +186,9 @@ def test_spectral_details_come_on_request_and_see_a_telephone(tmp_path, speech):
     outcome, collector = analyze(written(tmp_path / "n.wav", narrow), spectral=True)
     wide, _ = analyze(written(tmp_path / "w.wav", noisy), spectral=True)
     assert outcome.data.channels[0].bandwidth_hz.reason is None
-    assert outcome.data.channels[0].bandwidth_hz.value < 3500
+    assert outcome.data.channels[0].bandwidth_hz.value <= 3500
+    assert "UPSAMPLED" in codes(outcome)
+    assert "UPSAMPLED" not in codes(wide)
     assert wide.data.channels[0].bandwidth_hz.value > 6500
     flat = wide.data.channels[0].spectral_flatness.value
     assert 0 <= outcome.data.channels[0].spectral_flatness.value < flat <= 1
@@ -192,4 +200,4 @@ def test_every_figure_of_the_model_is_filled(call_path):
     channel = outcome.data.channels[0]
     assert is_dataclass(channel)
     left_out = {item.name for item in fields(channel) if getattr(channel, item.name) is None}
-    assert left_out == {"loudness_lufs", "bandwidth_hz", "spectral_flatness"}
+    assert left_out == {"spectral_flatness", "mos"}
