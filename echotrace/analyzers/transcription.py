@@ -244,8 +244,7 @@ class _Audit:
         return begin_s, begin_s + self.duration_s
 
     def _caller_known(self) -> bool:
-        roles = {channel.role for channel in self.audio.source.channels}
-        return self.settings.audio.caller_channel is not None or "caller" in roles
+        return self.settings.audio.caller_channel is not None or self.audio.caller_known
 
     def _other_channels(self) -> tuple[int, ...]:
         if self._caller_known():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from echotrace.audio.door import Recording
     from echotrace.audio.ingest import Pass
 
-__all__ = ["conclude", "is_identical"]
+__all__ = ["about_channels", "conclude", "is_identical", "is_one_signal"]
 
 _IDENTICAL = 0.9
 _SHORT_S = 0.1
@@ -26,7 +26,12 @@ _DEAD_BELOW = 10 ** (-30 / 20)
 
 def is_identical(found: Pass) -> bool:
     """Whether two channels carry one signal: correlation above 0.9 at lag 0 over 0.1 s or more."""
-    return found.correlation is not None and found.correlation > _IDENTICAL
+    return is_one_signal(found.correlation)
+
+
+def is_one_signal(correlation: float | None) -> bool:
+    """Whether a correlation at lag 0 is that of one signal; None is where there is none."""
+    return correlation is not None and correlation > _IDENTICAL
 
 
 def conclude(recording: Recording, how: Plan, found: Pass, cut: Cut) -> tuple[Finding, ...]:
@@ -34,7 +39,7 @@ def conclude(recording: Recording, how: Plan, found: Pass, cut: Cut) -> tuple[Fi
     findings = list(_about_file(recording, how, found, cut))
     findings += found.decoder.notes
     findings += _about_samples(found)
-    findings += _about_channels(found)
+    findings += about_channels(found.native, found.correlation)
     return tuple(findings)
 
 
@@ -168,9 +173,10 @@ def _about_samples(found: Pass) -> list[Finding]:
     return results
 
 
-def _about_channels(found: Pass) -> list[Finding]:
-    native, results = found.native, []
-    if is_identical(found):
+def about_channels(native: tuple[NativeStats, ...], correlation: float | None) -> list[Finding]:
+    """Name channels that are one signal, each other's negative, or dead."""
+    results = []
+    if is_one_signal(correlation):
         results.append(
             Finding(
                 code="IDENTICAL_CHANNELS",
@@ -179,7 +185,7 @@ def _about_channels(found: Pass) -> list[Finding]:
                 hint="record caller and agent on channels of their own to hear who spoke when",
             )
         )
-    elif found.correlation is not None and found.correlation < -_IDENTICAL:
+    elif correlation is not None and correlation < -_IDENTICAL:
         results.append(
             warning(
                 "ANTI_PHASE",
@@ -194,7 +200,7 @@ def _about_channels(found: Pass) -> list[Finding]:
             "check which channels were recorded",
         )
         for stats in native
-        if _is_dead(stats, native)
+        if stats.samples and _is_dead(stats, native)
     ]
     return results
 

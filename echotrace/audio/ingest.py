@@ -58,10 +58,14 @@ class MakeExtractor(Protocol):
 
 @dataclass(slots=True)
 class Laps:
-    """Wall and CPU time of steps that take turns, summed per step, in nanoseconds."""
+    """Wall and CPU time of steps that take turns, summed per step, in nanoseconds.
+
+    ``noted`` is what else is worth telling about the work, by name.
+    """
 
     wall_ns: dict[str, int] = field(default_factory=dict)
     cpu_ns: dict[str, int] = field(default_factory=dict)
+    noted: dict[str, str | None] = field(default_factory=dict)
     _wall: int = field(default_factory=time.perf_counter_ns)
     _cpu: int = field(default_factory=time.thread_time_ns)
 

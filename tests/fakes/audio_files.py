@@ -189,6 +189,8 @@ def sparse_wav(path: Path, seconds: float, *, rate: int = 16_000, channels: int 
 class NoFeatures:
     """An extractor that only counts; for tests of the door that need no voice activity."""
 
+    active_level = None
+
     def __init__(self, channels: int, *, start_s: float = 0.0) -> None:
         self.channels, self.start_s, self.frames = channels, start_s, 0
 

@@ -129,10 +129,22 @@ def test_the_largest_number_of_a_coarse_coding_is_full_scale(opened, coding):
     assert audio.native[0].clipping_ratio == pytest.approx(share)
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.4])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("blocks", [[], [100, 7_000, 61, 800]])
+def test_the_first_clipped_sample_is_told(scale, sign, blocks):
+    quiet, loud = voice(1.0, level=0.5), np.clip(10 * voice(1.0, level=0.5), -1, 1)
+    samples = sign * scale * np.concatenate([quiet, loud])
+    (stats,) = measure(samples, blocks=blocks).finish()
+    runs = np.convolve(np.abs(samples) >= 0.999 * scale, np.ones(3), "valid") == 3
+    assert stats.first_clipped == int(np.argmax(runs))
+    assert measure(quiet).finish()[0].first_clipped is None
+
+
 def test_a_channel_stuck_at_full_scale_is_clipped():
     (stats,) = measure(np.full(RATE, -1.0)).finish()
     assert stats.clipping_ratio == 1.0
-    assert stats.clipped_runs == 1
+    assert (stats.clipped_runs, stats.first_clipped) == (1, 0)
 
 
 @given(
@@ -149,6 +161,8 @@ def test_block_size_never_changes_the_counts(seed, limit, blocks):
     for one, other in zip(whole, pieces, strict=True):
         assert one.clipped_samples == other.clipped_samples
         assert one.clipped_runs == other.clipped_runs
+        assert one.first_clipped == other.first_clipped
+        assert one.stills == other.stills
         assert (one.highest, one.lowest) == (other.highest, other.lowest)
         assert other.sum == pytest.approx(one.sum, abs=1e-2)
         assert other.sum_squares == pytest.approx(one.sum_squares, rel=1e-4)

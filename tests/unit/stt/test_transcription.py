@@ -199,7 +199,10 @@ def test_a_reference_that_the_audio_cannot_hold_is_pointed_out(hear, tone, fast)
     assert findings == {}
 
 
-def test_an_unknown_caller_channel_is_defaulted_and_the_others_are_heard_too(hear, fast):
+def test_an_unknown_caller_channel_is_defaulted_and_the_others_are_heard_too(
+    hear, fast, monkeypatch
+):
+    monkeypatch.setattr("echotrace.audio.assign.infer_roles", lambda features: None)
     path = shared("models/demo/call.wav")
     data, findings, spans = hear(path, engine=fast)
     assert data.channel_index == 0
@@ -210,6 +213,12 @@ def test_an_unknown_caller_channel_is_defaulted_and_the_others_are_heard_too(hea
     assert other.words
     assert findings["CHANNEL_DEFAULT"].hint == "--caller-channel 1"
     assert len([span for span in spans if span.name == "model_load"]) == 1
+
+
+def test_an_inferred_caller_is_heard_alone(hear, fast):
+    data, findings, _ = hear(shared("models/demo/call.wav"), engine=fast)
+    assert (data.channel_index, data.other_channels) == (0, ())
+    assert "CHANNEL_DEFAULT" not in findings
 
 
 def test_a_known_caller_is_heard_alone(hear, fast):
