@@ -1,0 +1,245 @@
+"""What the caller heard: the turns of a two-channel recording and the gaps between them.
+
+The steps are those of the metrics page: each side's speech with the uncertainty of its edges,
+without what leaks in from the other side, and from both the turns, incidents and their summary.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from echotrace.analyzers.turn_taking import silence_only, summarize, take_turns
+from echotrace.analyzers.turn_taking.findings import bleed_findings, role_findings, turn_findings
+from echotrace.audio.bleed import Canceller, find_bleed
+from echotrace.audio.edges import find_speech
+from echotrace.audio.features import FeatureExtractor
+from echotrace.model.conversation import Bleed, Conversation
+from echotrace.model.measure import Finding, Measurement, Severity, Status
+from echotrace.model.outcome import Outcome
+from echotrace.telemetry import timed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from echotrace.audio.bleed import Leak
+    from echotrace.audio.features import ChannelFeatures
+    from echotrace.audio.handle import Audio
+    from echotrace.audio.stretches import ChannelSpeech
+    from echotrace.config.settings import Settings
+    from echotrace.model.report import Channel
+    from echotrace.telemetry import TelemetryCollector
+
+__all__ = ["TurnsAnalyzer"]
+
+MOSTLY: Final = 0.5
+BLOCK_S: Final = 32.0
+METHOD: Final = "Silero, level and spectral edges"
+TWO_CHANNELS: Final = (
+    "record caller and agent on channels of their own (most platforms call it a stereo or "
+    "dual-channel recording), or pass --caller a.wav --agent b.wav"
+)
+ONE_VOICE: Final = (
+    "check that both sides were recorded: one of the two channels carries nobody who speaks"
+)
+
+
+class TurnsAnalyzer:
+    """Turns two voice tracks into the ``conversation`` part of the report."""
+
+    name = "turns"
+    requires: tuple[str, ...] = ()
+
+    def __init__(self, collector: TelemetryCollector) -> None:
+        self._collector = collector
+
+    @timed("turn_analysis")
+    async def analyze(
+        self,
+        audio_path: str,
+        *,
+        audio: Audio,
+        settings: Settings,
+        timed_section: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        **kwargs: Any,
+    ) -> Outcome[Conversation]:
+        """Measure the conversation; a recording that holds none says why and still has silences."""
+        async with timed_section():
+            return await asyncio.to_thread(self._measure, audio, settings)
+
+    def _measure(self, audio: Audio, settings: Settings) -> Outcome[Conversation]:
+        obstacle = _obstacle(audio)
+        if obstacle is not None:
+            return self._one_voice(audio, settings, *obstacle)
+        leaks, speech = self._speech(audio)
+        for index, found in enumerate(speech):
+            if not found.stretches:
+                where = f"channel {audio.source.channels[index].index}"
+                return self._one_voice(audio, settings, f"{where} carries no speech", ONE_VOICE)
+        return self._conversation(audio, settings, speech, leaks)
+
+    def _speech(self, audio: Audio) -> tuple[tuple[Bleed, ...], list[ChannelSpeech]]:
+        """Find the speech of each side, without what leaks in from the other."""
+        start_s, end_s = _bounds(audio)
+        features = list(audio.features)
+        with self._collector.span("bleed"):
+            leaks = find_bleed(audio.read, start_s, end_s, audio.features)
+            canceller = Canceller(audio.read, leaks, start_s=start_s, end_s=end_s)
+            for at in sorted({leak.into_channel for leak in leaks}):
+                features[at] = _features(partial(canceller.read, at), features[at])
+        with self._collector.span("speech_edges"):
+            speech = [
+                find_speech(partial(canceller.read, at), item) for at, item in enumerate(features)
+            ]
+        for at in sorted({leak.into_channel for leak in leaks}):
+            speech[at] = _own(speech[at], partial(canceller.explained, at))
+        return tuple(_bleed(leak, audio.source.channels) for leak in leaks), speech
+
+    def _conversation(
+        self,
+        audio: Audio,
+        settings: Settings,
+        speech: Sequence[ChannelSpeech],
+        leaks: tuple[Bleed, ...],
+    ) -> Outcome[Conversation]:
+        caller, agent = _roles(audio.source.channels)
+        limits, (start_s, end_s) = settings.thresholds, _bounds(audio)
+        with self._collector.span("turn_taking"):
+            taken = take_turns(
+                speech[caller], speech[agent], start_s=start_s, end_s=end_s, thresholds=limits
+            )
+            summary = summarize(
+                taken,
+                speech[caller],
+                speech[agent],
+                indices=(audio.source.channels[caller].index, audio.source.channels[agent].index),
+                start_s=start_s,
+                end_s=end_s,
+                thresholds=limits,
+            )
+        heard = Conversation(
+            status=Status.MEASURED.value,
+            method=METHOD,
+            turns=taken.turns,
+            incidents=taken.incidents,
+            summary=summary,
+            bleed=leaks,
+        )
+        names = {caller: "the caller", agent: "the agent"}
+        findings = [
+            *role_findings(audio.source.channels),
+            *bleed_findings(leaks, [names[index] for index in sorted(names)]),
+            *turn_findings(heard, limits),
+        ]
+        return Outcome(heard, tuple(findings))
+
+    def _one_voice(
+        self, audio: Audio, settings: Settings, reason: str, hint: str
+    ) -> Outcome[Conversation]:
+        """Report silences and dead air, which need no second channel."""
+        index = _loudest(audio)
+        channel = audio.source.channels[index]
+        with self._collector.span("speech_edges"):
+            speech = find_speech(partial(audio.read, index), audio.features[index])
+        start_s, end_s = _bounds(audio)
+        summary, incidents = silence_only(
+            speech,
+            reason=reason,
+            index=channel.index,
+            role=channel.role,
+            start_s=start_s,
+            end_s=end_s,
+            thresholds=settings.thresholds,
+        )
+        heard = Conversation(
+            status=Status.NOT_MEASURABLE.value,
+            reason=reason,
+            hint=hint,
+            method=METHOD,
+            incidents=incidents,
+            summary=summary,
+        )
+        missing = Finding(
+            code="TURNS_NOT_MEASURABLE",
+            severity=Severity.INFO,
+            message=f"turns and heard gaps are not measurable: {reason}",
+            hint=hint,
+        )
+        return Outcome(heard, (missing, *turn_findings(heard, settings.thresholds)))
+
+
+def _features(
+    read: Callable[[float, float], NDArray[np.float32]], before: ChannelFeatures
+) -> ChannelFeatures:
+    """Extract the features of one channel again, block by block."""
+    extractor = FeatureExtractor(1, start_s=before.start_s)
+    end_s, at_s = before.start_s + before.duration_s, before.start_s
+    while at_s < end_s:
+        extractor.push(read(at_s, min(at_s + BLOCK_S, end_s))[None, :])
+        at_s += BLOCK_S
+    return extractor.finish()[0]
+
+
+def _own(speech: ChannelSpeech, explained: Callable[[float, float], float]) -> ChannelSpeech:
+    """Leave out the stretches that are mostly what the canceller could not take off."""
+    kept = tuple(
+        item for item in speech.stretches if explained(item.start.at_s, item.end.at_s) < MOSTLY
+    )
+    return replace(speech, stretches=kept)
+
+
+def _bleed(leak: Leak, channels: Sequence[Channel]) -> Bleed:
+    return Bleed(
+        from_channel=channels[leak.from_channel].index,
+        into_channel=channels[leak.into_channel].index,
+        attenuation_db=Measurement.measured(
+            round(leak.attenuation_db, 1), "dB", method="lagged correlation"
+        ),
+        delay_ms=round(leak.delay_ms, 1),
+    )
+
+
+def _obstacle(audio: Audio) -> tuple[str, str] | None:
+    """Return why caller and agent cannot be told apart, and what to do about it, or None."""
+    codes = {finding.code for finding in audio.findings}
+    if audio.identical_channels:
+        return "both channels carry the same signal", TWO_CHANNELS
+    if audio.channels == 1:
+        return "the recording has one channel", TWO_CHANNELS
+    if "ANTI_PHASE" in codes:
+        return "the two channels are one signal, once with its sign turned", TWO_CHANNELS
+    if audio.channels > 2:
+        return (
+            f"the recording has {audio.channels} channels",
+            "export the caller's and the agent's channel to a two-channel file",
+        )
+    for index, features in enumerate(audio.features):
+        if features.active_level is None:
+            return f"channel {audio.source.channels[index].index} is silent", ONE_VOICE
+    return None
+
+
+def _roles(channels: Sequence[Channel]) -> tuple[int, int]:
+    """Return the places of caller and agent; where nothing tells them apart the first calls."""
+    caller = next((at for at, item in enumerate(channels) if item.role == "caller"), 0)
+    return caller, 1 - caller
+
+
+def _loudest(audio: Audio) -> int:
+    """Return the scored channel, or the other where that one is silent."""
+    levels = [item.active_level for item in audio.features]
+    if levels[audio.scored_channel] is not None:
+        return audio.scored_channel
+    return next((at for at, level in enumerate(levels) if level is not None), 0)
+
+
+def _bounds(audio: Audio) -> tuple[float, float]:
+    start_s = audio.source.start_s
+    return start_s, start_s + max(item.duration_s for item in audio.features)
