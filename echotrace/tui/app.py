@@ -42,7 +42,9 @@ _SIGNALS = {
     signal.SIGHUP: ExitCode.TERMINATED,
 }
 
-_OVERVIEW_ONLY = frozenset({"rerun", "export", "help", "zoom", "next_report", "previous_report"})
+_OVERVIEW_ONLY = frozenset(
+    {"rerun", "export", "help", "zoom", "next_report", "previous_report", "turns"}
+)
 """Actions whose keys a dialog does not answer."""
 
 _KEY_NAMES = {
@@ -55,6 +57,7 @@ _KEY_NAMES = {
 _KEY_HELP = {
     "rerun": "Run again; cancels the run that is on",
     "export": "Write the report as JSON to a file that you name",
+    "turns": "Go to the turns of the call, the worst first",
     "next_report": "Next report",
     "previous_report": "Previous report",
     "quit": "Quit; before the end of a run that cancels it",
@@ -92,6 +95,7 @@ class EchoTraceApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "rerun", "Run again", tooltip="Profile the recording anew", id="run.again"),
         Binding("e", "export", "Export JSON", tooltip="Write the report", id="report.export"),
+        Binding("t", "turns", "Turns", tooltip="Go to the turns", id="view.turns"),
         Binding("n,right_square_bracket", "next_report", "Next", show=False, id="report.next"),
         Binding(
             "p,left_square_bracket", "previous_report", "Previous", show=False, id="report.previous"
@@ -280,6 +284,10 @@ class EchoTraceApp(App[None]):
         await self._show()
         self.refresh_bindings()
 
+    def action_turns(self) -> None:
+        """Put the cursor among the turns."""
+        self._overview.focus_turns()
+
     def action_zoom(self) -> None:
         """Let the panel with the focus fill the screen, or give the screen back."""
         if self._overview.maximized is not None:
@@ -321,6 +329,8 @@ class EchoTraceApp(App[None]):
             return True if log.report is not None else None
         if action == "rerun":
             return True if log.can_run else None
+        if action == "turns":
+            return self._overview.has_class("-turns")
         return len(self.logs) > 1 or action not in ("next_report", "previous_report")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

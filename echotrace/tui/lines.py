@@ -12,11 +12,11 @@ from textual.content import Content, Span
 from echotrace.render.console.layout import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rich.text import Text
 
-__all__ = ["content", "page_of"]
+__all__ = ["content", "page_of", "themed"]
 
 MIN_WIDTH = 16
 
@@ -45,6 +45,25 @@ def _line(line: Text) -> Content:
 @lru_cache(maxsize=64)
 def _style(rich: str) -> str:
     return " ".join(_THEME.get(word, word) for word in rich.split() if word != "none")
+
+
+def themed(text: Text, variables: Mapping[str, str]) -> Text:
+    """Return text for a widget that draws Rich text itself, in the colours of the theme.
+
+    A theme that leaves colours to the terminal leaves the text as it is.
+    """
+    shown = text.copy()
+    for at, span in enumerate(shown.spans):
+        shown.spans[at] = span._replace(style=_resolved(str(span.style), variables))
+    shown.style = _resolved(str(shown.style), variables)
+    return shown
+
+
+def _resolved(rich: str, variables: Mapping[str, str]) -> str:
+    found = ((word, variables.get(_THEME.get(word, "").lstrip("$"), "")) for word in rich.split())
+    return " ".join(
+        colour if colour.startswith("#") and word != "dim" else word for word, colour in found
+    )
 
 
 @lru_cache(maxsize=64)

@@ -23,6 +23,7 @@ RUNNING = "running"
 SPAN_OF_STAGE = {
     "audio": "audio_decode",
     "signal": "signal_analysis",
+    "turns": "turn_analysis",
     "transcription": "stt_audit",
     "llm": "llm_ttft",
 }

@@ -7,6 +7,16 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from echotrace.model.conversation import (
+    Bleed,
+    ChannelTalk,
+    Conversation,
+    ConversationSummary,
+    Incident,
+    Percentiles,
+    Turn,
+    TurnSide,
+)
 from echotrace.model.measure import Finding, Measurement, RunStatus, Severity
 from echotrace.model.report import (
     AnalyzerResult,
@@ -14,11 +24,13 @@ from echotrace.model.report import (
     ChannelSignal,
     Deduction,
     DiffOp,
+    DropoutCount,
     Envelope,
     EnvelopeChannel,
     GateResult,
     Latency,
     LlmProbe,
+    Mos,
     Normalizer,
     NotScored,
     Probes,
@@ -26,6 +38,7 @@ from echotrace.model.report import (
     Score,
     Signal,
     Source,
+    SourceFile,
     SpanRecord,
     SpeechSegment,
     SttTiming,
@@ -514,9 +527,215 @@ def long_report(words: int = 20_000) -> Report:
     )
 
 
+def call_report() -> Report:
+    """A call with turns of every kind, one of which could not be measured, and its incidents."""
+    whole = complete_report()
+    assert whole.signal is not None
+    caller, agent = whole.signal.channels
+    return replace(
+        whole,
+        job_id="c0ffee4711aa",
+        source=replace(
+            whole.source,
+            channels=(
+                Channel(index=0, role="caller", role_source="inferred", role_confidence=0.923),
+                Channel(index=1, role="agent", role_source="inferred", role_confidence=0.923),
+            ),
+        ),
+        score=Score(
+            value=65.0,
+            grade="warning",
+            status="complete",
+            deductions=(
+                *whole.score.deductions[:1],
+                _deduction(
+                    "wer", 0.083, "ratio", "degraded", 15, "WER 8.3 % is degraded: above WER 5.0 %"
+                ),
+                _deduction("dead_air_s", 6.2, "s", "critical", 10, "dead air of 6.20 s"),
+            ),
+        ),
+        signal=replace(
+            whole.signal,
+            channels=(
+                replace(
+                    caller,
+                    bandwidth_hz=_measured(3_400.0, "Hz", band="narrow"),
+                    crest_factor_db=_measured(17.8, "dB"),
+                    hum_hz=_measured(50.0, "Hz", method="50 Hz and 3 of its harmonics"),
+                    dropouts=DropoutCount(count=3, total_ms=61.5, at_s=(12.3, 40.25, 71.0)),
+                    gated=False,
+                    mos=Mos(
+                        sig=_measured(3.41, "MOS"),
+                        bak=_measured(2.87, "MOS"),
+                        ovrl=_measured(2.74, "MOS"),
+                    ),
+                ),
+                replace(
+                    agent,
+                    bandwidth_hz=_measured(7_800.0, "Hz"),
+                    crest_factor_db=_measured(15.1, "dB"),
+                    hum_hz=Measurement.not_measurable("Hz", "no hum above the noise floor"),
+                    dropouts=DropoutCount(count=0, total_ms=0.0),
+                    gated=True,
+                ),
+            ),
+        ),
+        conversation=_conversation(),
+        analyzers={"turns": AnalyzerResult(status="ok")},
+    )
+
+
+def mono_report() -> Report:
+    """A mono recording: no turn can be told, dead air still can."""
+    why = "both voices are on one channel, so nobody's turns can be told apart"
+    lost = Measurement.not_measurable("ms", why)
+    nobody = Percentiles(n=0, not_measured=0, p50=lost, p95=lost, p99=lost, worst=lost)
+    whole = mock_report()
+    return replace(
+        whole,
+        job_id="m0n0",
+        source=replace(whole.source, duration_s=42.0),
+        score=replace(
+            whole.score,
+            not_scored=(
+                *whole.score.not_scored,
+                NotScored(metric="heard_gap_ms", reason=f"not measurable: {why}"),
+            ),
+        ),
+        conversation=Conversation(
+            status="not_measurable",
+            reason=why,
+            hint="record the caller and the agent on two channels, or pass --caller and --agent",
+            summary=ConversationSummary(
+                heard_gap_ms=nobody,
+                yield_ms=nobody,
+                greeting_ms=lost,
+                first_heard_gap_ms=lost,
+                dead_air_s=_measured(3.4, "s", band="warning"),
+                dead_air_total_s=_measured(3.4, "s"),
+                talk_over_ms=lost,
+                overlap_ratio=Measurement.not_measurable("ratio", why),
+                dead_airs=1,
+            ),
+            incidents=(
+                Incident(
+                    type="dead_air",
+                    at_s=21.1,
+                    duration_ms=_measured(3_400.0, "ms"),
+                    severity=Severity.WARNING,
+                ),
+            ),
+        ),
+    )
+
+
+def two_files_report() -> Report:
+    """Two mono files make up the call; it has three turns, too few for a median."""
+    whole = call_report()
+    conversation = whole.conversation
+    assert conversation is not None
+    lost = Measurement.not_measurable("ms", "3 turns were measured; a median needs 5")
+    return replace(
+        whole,
+        source=replace(
+            whole.source,
+            path="caller.wav + agent.wav",
+            sha256=None,
+            channels=tuple(
+                Channel(index=index, role=role, role_source="files")
+                for index, role in enumerate(("caller", "agent"))
+            ),
+            files=(
+                SourceFile(path="calls/caller.wav", sha256="ab" * 32, role="caller"),
+                SourceFile(
+                    path="calls/agent.wav", sha256="cd" * 32, role="agent", offset_ms=-120.0
+                ),
+            ),
+        ),
+        conversation=replace(
+            conversation,
+            turns=conversation.turns[:4],
+            incidents=(),
+            bleed=(),
+            summary=replace(
+                conversation.summary,
+                heard_gap_ms=Percentiles(
+                    n=3,
+                    not_measured=0,
+                    p50=lost,
+                    p95=lost,
+                    p99=lost,
+                    worst=_measured(1_120.0, "ms", band="warning"),
+                ),
+                yield_ms=Percentiles(n=0, not_measured=0, p50=lost, p95=lost, p99=lost, worst=lost),
+                barge_ins=0,
+                backchannels=0,
+                early_starts=0,
+                missed_responses=0,
+                dead_airs=0,
+                dead_air_s=_measured(0.0, "s"),
+                dead_air_total_s=_measured(0.0, "s"),
+            ),
+        ),
+    )
+
+
+def many_turns_report(turns: int = 200) -> Report:
+    """A long call, every seventh of whose answers is late."""
+    whole = call_report()
+    conversation = whole.conversation
+    assert conversation is not None
+    step_s = 9.0
+    made = tuple(
+        _turn(
+            number,
+            "response",
+            (number * step_s, number * step_s + 3.0),
+            (number * step_s + 3.0 + gap_ms / 1e3, number * step_s + 7.0),
+            gap_ms,
+        )
+        for number in range(1, turns + 1)
+        for gap_ms in (1_650.0 + number if number % 7 == 0 else 400.0 + number,)
+    )
+    return replace(
+        whole,
+        job_id="many",
+        source=replace(whole.source, duration_s=(turns + 1) * step_s),
+        conversation=replace(
+            conversation,
+            turns=made,
+            incidents=tuple(
+                Incident(
+                    type="backchannel",
+                    at_s=number * 31.7,
+                    duration_ms=_measured(240.0, "ms"),
+                    severity=Severity.INFO,
+                )
+                for number in range(1, turns // 4)
+            ),
+            summary=replace(
+                conversation.summary,
+                heard_gap_ms=Percentiles(
+                    n=turns,
+                    not_measured=0,
+                    p50=_measured(512.0, "ms", low=498.0, high=527.0, n=turns, band="good"),
+                    p95=_measured(1_790.0, "ms", low=1_730.0, high=1_833.0, n=turns),
+                    p99=_measured(1_840.0, "ms", low=1_820.0, high=1_846.0, n=turns),
+                    worst=_measured(1_846.0, "ms", n=turns, band="critical"),
+                ),
+                backchannels=turns // 4 - 1,
+            ),
+        ),
+    )
+
+
 SAMPLES: Mapping[str, Callable[[], Report]] = MappingProxyType(
     {
         "complete": complete_report,
+        "call": call_report,
+        "mono": mono_report,
+        "two_files": two_files_report,
+        "many": many_turns_report,
         "partial": partial_report,
         "mock": mock_report,
         "failed": failed_report,
@@ -533,6 +752,178 @@ SAMPLES: Mapping[str, Callable[[], Report]] = MappingProxyType(
 
 def _measured(value: float, unit: str, **extra: object) -> Measurement:
     return Measurement.measured(value, unit, **extra)
+
+
+def _turn(
+    number: int,
+    kind: str,
+    user: tuple[float, float] | None,
+    agent: tuple[float, float] | None,
+    gap_ms: float | str,
+    *,
+    sure_ms: tuple[float, float] = (12.0, 12.0),
+    yield_ms: Measurement | None = None,
+    snr_db: float | None = 14.2,
+    first: bool = False,
+) -> Turn:
+    """One turn; a gap that is a text is the reason why there is none."""
+    if isinstance(gap_ms, str):
+        gap = Measurement.not_measurable("ms", gap_ms)
+    else:
+        band = "good" if gap_ms <= 800 else "warning" if gap_ms <= 1500 else "critical"
+        gap = _measured(gap_ms, "ms", low=gap_ms - sure_ms[0], high=gap_ms + sure_ms[1], band=band)
+    return Turn(
+        id=number,
+        kind=kind,
+        user=TurnSide(start_s=user[0], end_s=user[1]) if user else None,
+        agent=TurnSide(start_s=agent[0], end_s=agent[1]) if agent else None,
+        heard_gap_ms=gap,
+        yield_ms=yield_ms,
+        snr_db=snr_db,
+        first=first,
+    )
+
+
+def _conversation() -> Conversation:
+    late = _measured(1_240.0, "ms", low=1_205.0, high=1_290.0, band="critical")
+    quick = _measured(640.0, "ms", low=622.0, high=655.0, band="warning")
+    lost = Measurement.not_measurable
+    few = lost("ms", "2 yields were measured; a median needs 5")
+    turns = (
+        _turn(1, "greeting", None, (1.12, 4.9), "the agent spoke first"),
+        _turn(2, "response", (5.6, 8.3), (9.08, 13.9), 780.0, first=True),
+        _turn(3, "response", (14.6, 17.2), (17.82, 22.4), 620.0, sure_ms=(9.0, 41.0)),
+        _turn(4, "response", (23.1, 25.0), (26.12, 31.5), 1_120.0),
+        _turn(5, "barge_in", (29.62, 33.4), (34.1, 38.0), 700.0, yield_ms=quick),
+        _turn(6, "early_start", (38.9, 42.1), (41.86, 46.2), -240.0, yield_ms=None),
+        _turn(7, "missed_response", (47.0, 49.5), None, "the caller spoke again after 6.2 s"),
+        _turn(8, "response", (55.7, 57.3), (59.64, 66.0), 2_340.0, snr_db=11.6),
+        _turn(
+            9,
+            "response",
+            (66.9, 69.4),
+            (70.2, 73.3),
+            "the caller's last word is hidden in noise: between 69.02 and 69.81 s",
+            snr_db=4.1,
+        ),
+        _turn(10, "barge_in", (72.06, 75.0), (75.61, 80.2), 610.0, yield_ms=late),
+        _turn(11, "unanswered", (81.0, 83.1), None, "the recording ends first"),
+    )
+    incident = Incident
+    return Conversation(
+        status="measured",
+        method="Silero, refined by a likelihood ratio against the noise",
+        turns=turns,
+        incidents=(
+            incident(
+                type="backchannel",
+                at_s=11.4,
+                duration_ms=_measured(260.0, "ms"),
+                severity=Severity.INFO,
+            ),
+            incident(
+                type="barge_in",
+                at_s=29.62,
+                duration_ms=quick,
+                severity=Severity.WARNING,
+                turn_id=5,
+            ),
+            incident(
+                type="early_start",
+                at_s=41.86,
+                duration_ms=_measured(240.0, "ms"),
+                severity=Severity.WARNING,
+                turn_id=6,
+            ),
+            incident(
+                type="talk_over",
+                at_s=41.86,
+                duration_ms=_measured(240.0, "ms"),
+                severity=Severity.INFO,
+                turn_id=6,
+            ),
+            incident(
+                type="missed_response",
+                at_s=49.5,
+                duration_ms=_measured(6_200.0, "ms"),
+                severity=Severity.CRITICAL,
+                turn_id=7,
+            ),
+            incident(
+                type="dead_air",
+                at_s=49.5,
+                duration_ms=_measured(6_200.0, "ms"),
+                severity=Severity.CRITICAL,
+            ),
+            incident(
+                type="backchannel",
+                at_s=62.8,
+                duration_ms=_measured(310.0, "ms"),
+                severity=Severity.INFO,
+            ),
+            incident(
+                type="barge_in",
+                at_s=72.06,
+                duration_ms=late,
+                severity=Severity.CRITICAL,
+                turn_id=10,
+            ),
+        ),
+        bleed=(
+            Bleed(
+                from_channel=1,
+                into_channel=0,
+                attenuation_db=_measured(31.2, "dB"),
+                delay_ms=118.0,
+            ),
+        ),
+        summary=ConversationSummary(
+            heard_gap_ms=Percentiles(
+                n=7,
+                not_measured=1,
+                p50=_measured(700.0, "ms", low=610.0, high=1_120.0, n=7, band="good"),
+                p95=lost("ms", "7 turns were measured; a 95th percentile needs 20"),
+                p99=lost("ms", "7 turns were measured; a 99th percentile needs 100"),
+                worst=_measured(2_340.0, "ms", n=7, band="critical"),
+            ),
+            yield_ms=Percentiles(n=2, not_measured=0, p50=few, p95=few, p99=few, worst=late),
+            greeting_ms=_measured(1_120.0, "ms"),
+            first_heard_gap_ms=_measured(780.0, "ms", band="good"),
+            dead_air_s=_measured(6.2, "s", band="critical"),
+            dead_air_total_s=_measured(6.2, "s"),
+            talk_over_ms=_measured(3_360.0, "ms"),
+            overlap_ratio=_measured(0.049, "ratio"),
+            barge_ins=2,
+            backchannels=2,
+            early_starts=1,
+            missed_responses=1,
+            dead_airs=1,
+            channels=(
+                ChannelTalk(
+                    index=0,
+                    role="caller",
+                    talk_s=_measured(27.5, "s"),
+                    talk_ratio=_measured(0.402, "ratio"),
+                    words_per_minute=_measured(148.0, "1/min"),
+                    pauses=4,
+                    pause_p50_ms=_measured(410.0, "ms"),
+                    longest_pause_ms=_measured(980.0, "ms"),
+                ),
+                ChannelTalk(
+                    index=1,
+                    role="agent",
+                    talk_s=_measured(40.9, "s"),
+                    talk_ratio=_measured(0.598, "ratio"),
+                    words_per_minute=Measurement.not_run(
+                        "1/min", "only the caller was transcribed"
+                    ),
+                    pauses=9,
+                    pause_p50_ms=_measured(320.0, "ms"),
+                    longest_pause_ms=_measured(760.0, "ms"),
+                ),
+            ),
+        ),
+    )
 
 
 def _source(**changes: object) -> Source:

@@ -50,11 +50,11 @@ class _Still:
         pass
 
 
-def still_app(**options: object) -> EchoTraceApp:
+def still_app(
+    stages: tuple[str, ...] = ("signal", "transcription", "llm", "politeness"), **options: object
+) -> EchoTraceApp:
     """A run in its middle, 640 ms after its start, that tells nothing by itself."""
-    request = RunRequest(
-        path="calls/support call.wav", stages=("signal", "transcription", "llm", "politeness")
-    )
+    request = RunRequest(path="calls/support call.wav", stages=stages)
     job = Job(name="call", request=request, settings=Settings())
     app = EchoTraceApp([job], autostart=False, clock=lambda: STILL_NS, **options)
     app._runner = _Still()

@@ -11,7 +11,8 @@ from echotrace.tui.commands import COMMANDS
 from echotrace.tui.screens.export import ExportScreen
 from echotrace.tui.screens.help import HelpScreen
 from echotrace.tui.widgets.panel import Panel
-from tests.fakes.reports import complete_report, mock_report
+from echotrace.tui.widgets.turns import TurnTable
+from tests.fakes.reports import call_report, complete_report, mock_report
 from tests.fakes.tui_apps import demo_jobs, saved_app, screen_text, settled, until
 
 
@@ -25,7 +26,7 @@ def drive(app, steps, size=(80, 40)):
 
 
 def test_every_binding_of_ours_has_an_id():
-    for owner in (EchoTraceApp, Panel, HelpScreen, ExportScreen):
+    for owner in (EchoTraceApp, Panel, TurnTable, HelpScreen, ExportScreen):
         for binding in owner.__dict__["BINDINGS"]:
             assert isinstance(binding, Binding)
             assert binding.id, binding
@@ -38,14 +39,15 @@ def test_every_action_is_in_the_palette():
 
 
 def test_the_help_page_lists_every_key():
-    app = saved_app(complete_report(), mock_report())
+    app = saved_app(call_report(), mock_report())
 
     async def steps(pilot):
+        await pilot.press("tab")
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen), "the help page")
         return screen_text(app)
 
-    shown = drive(app, steps, (80, 60))
+    shown = drive(app, steps, (80, 70))
     for binding in (*EchoTraceApp.__dict__["BINDINGS"], *Panel.__dict__["BINDINGS"]):
         key = binding.key.split(",")[0].replace("question_mark", "?")
         assert any(

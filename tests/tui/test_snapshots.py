@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.reports import SAMPLES
 from tests.fakes.tui_apps import SIZES, saved_app, settled, still_app, tell_still
 
-STATES = ("complete", "mock", "failed", "no_speech", "long", "hostile")
+STATES = ("complete", "call", "mono", "many", "mock", "failed", "no_speech", "long", "hostile")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -50,6 +50,21 @@ def test_light(snap_compare, size):
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=light)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_turns_on_the_whole_screen(snap_compare, size):
+    async def zoom(pilot):
+        await settled(pilot)
+        await pilot.press("t", "end", "enter")
+        await settled(pilot)
+
+    assert snap_compare(saved_app(SAMPLES["call"]()), terminal_size=size, run_before=zoom)
+
+
+@pytest.mark.parametrize("width", [40, 200])
+def test_a_call_narrow_and_wide(snap_compare, width):
+    assert snap_compare(saved_app(SAMPLES["call"]()), terminal_size=(width, 30), run_before=settled)
 
 
 @pytest.mark.parametrize("width", [40, 200])

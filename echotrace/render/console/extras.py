@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["extras"]
 
-_HAVE_BLOCKS = frozenset({"signal", "transcription", "llm"})
-_HAVE_KEYS = frozenset({"turns", "tts"})
+_HAVE_BLOCKS = frozenset({"signal", "turns", "transcription", "llm"})
+_HAVE_KEYS = frozenset({"tts"})
 _ROWS = 24
 _DEPTH = 4
 
@@ -26,7 +26,6 @@ _DEPTH = 4
 def extras(report: Report, page: Page) -> Iterator[Text]:
     """Yield a generic block for each such result, so that nothing in a report is hidden."""
     parts = (
-        ("Conversation", report.conversation),
         ("TTS probe", report.probes.tts if report.probes else None),
         ("Entities", report.transcription.entities if report.transcription else None),
         ("Pipeline", report.pipeline),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from echotrace.render.console.figures import clock, number
+from echotrace.render.console.conversation import roles
+from echotrace.render.console.figures import clock, milliseconds, number
 from echotrace.render.console.layout import Page, style_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,21 @@ def header(report: Report, page: Page) -> Iterator[Text]:
     if source.start_s or source.end_s is not None:
         end = "the end" if source.end_s is None else clock(source.end_s)
         rows.insert(2, ("cut", Text(f"from {clock(source.start_s)} to {end} of the file")))
+    rows[2:2] = _sides(source, page)
     yield from page.pairs(rows)
+
+
+def _sides(source: Source, page: Page) -> list[tuple[str, Text]]:
+    """Return whose side each channel is and how that is known, and the files of a call in two."""
+    rows = []
+    for item in source.files:
+        told = Text(page.data(item.path, limit=2 * (page.width - 12)))
+        if item.offset_ms:
+            when = "later" if item.offset_ms > 0 else "earlier"
+            told.append(f", begins {milliseconds(abs(item.offset_ms))} {when}", "dim")
+        rows.append((page.data(item.role, limit=12), told))
+    known = roles(source, page)
+    return [*rows, ("roles", known)] if known.plain else rows
 
 
 def _audio(source: Source) -> str:

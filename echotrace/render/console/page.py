@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from echotrace.render.console.conversation import conversation
 from echotrace.render.console.extras import extras
 from echotrace.render.console.gates import gates
 from echotrace.render.console.header import header
@@ -33,6 +34,7 @@ DEFAULT_WIDTH = 80
 _BLOCKS: tuple[Callable[[Report, Page], Iterator[Text]], ...] = (
     header,
     score,
+    conversation,
     signal,
     transcript,
     probes,

@@ -14,8 +14,10 @@ from echotrace.tui.widgets.panel import Panel
 from echotrace.tui.widgets.score import ScorePanel
 from echotrace.tui.widgets.signal import SignalPanel
 from echotrace.tui.widgets.tabs import ReportTabs
+from echotrace.tui.widgets.timeline import TimelinePanel
 from echotrace.tui.widgets.title import TitleLine
 from echotrace.tui.widgets.transcript import TranscriptPanel
+from echotrace.tui.widgets.turns import TurnsPanel
 from echotrace.tui.widgets.warnings import WarningsPanel
 from echotrace.tui.widgets.waterfall import WaterfallPanel
 
@@ -54,6 +56,9 @@ class OverviewScreen(Screen[None]):
                 yield SignalPanel()
                 yield LatencyPanel()
             with Container(id="lower"):
+                with Vertical(id="call"):
+                    yield TimelinePanel()
+                    yield TurnsPanel()
                 with Vertical(id="main"):
                     yield WaterfallPanel()
                 with Vertical(id="side"):
@@ -75,9 +80,43 @@ class OverviewScreen(Screen[None]):
         await self._fit_analyzers(generic_names(run))
         moved = self._shown is None or not run.differs_in_spans_only(self._shown)
         self._shown = run
+        came = self._arrange(run)
         for panel in self.query(Panel):
             if moved or panel.run is None or isinstance(panel, WaterfallPanel):
                 panel.run = run
+        if came and (self.focused is None or isinstance(self.focused, WaterfallPanel)):
+            self.query_one(TurnsPanel).focus_turns(scroll_visible=False)
+
+    def _arrange(self, run: RunState) -> bool:
+        """Give a call the first screen: what was heard comes before what this program took.
+
+        Returns whether a call has just come onto the screen.
+        """
+        heard = run.report.conversation if run.report else None
+        asked = (*run.asked, *run.stages, *(run.report.analyzers if run.report else ()))
+        self.set_class(heard is not None or "turns" in asked, "-turns")
+        call = heard is not None and bool(heard.turns)
+        if call == self.has_class("-call"):
+            return False
+        self.set_class(call, "-call")
+        for lower in self.query("#lower"):
+            main, side = lower.query_one("#main"), lower.query_one("#side")
+            if call:
+                lower.move_child(main, after=side)
+            else:
+                lower.move_child(main, before=side)
+        return call
+
+    def minimize(self) -> None:
+        """Give the screen back, and scroll only as far as the focused panel needs it."""
+        self.maximized = None
+        if self.focused is not None:
+            self.call_after_refresh(self.scroll_to_widget, self.focused, animate=False)
+
+    def focus_turns(self) -> None:
+        """Put the cursor among the turns."""
+        for panel in self.query(TurnsPanel):
+            panel.focus_turns()
 
     def tick(self, now_ns: int) -> None:
         """Let what is running grow."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["AnalyzerPanel", "generic_names"]
 
 _PARTS: Mapping[str, Callable[[Report], Any]] = {
-    "Conversation": lambda report: report.conversation,
     "TTS probe": lambda report: report.probes.tts if report.probes else None,
     "Entities": lambda report: report.transcription.entities if report.transcription else None,
     "Pipeline": lambda report: report.pipeline,

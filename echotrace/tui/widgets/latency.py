@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from echotrace.model.report import Report
     from echotrace.render.console.layout import Page
 
-__all__ = ["LatencyPanel", "heard_gap"]
+__all__ = ["LatencyPanel", "heard_gap", "worst_gap"]
 
 
 class LatencyPanel(Panel):
@@ -34,9 +32,13 @@ class LatencyPanel(Panel):
         """Yield a line each; a simulated figure carries [MOCK]."""
         run = self.run
         report = run.report if run else None
-        gap = heard_gap(report)
+        gap, worst = heard_gap(report), worst_gap(report)
         if gap is not None:
-            yield from rated("heard", gap, page)
+            yield from _heard("heard", gap, page)
+        elif run is not None and report is None and "turns" in (*run.asked, *run.stages):
+            yield from missing("heard", "turns", run, page)
+        if worst is not None and worst.value is not None:
+            yield from _heard("worst", worst, page)
         probe = report.probes.llm if report and report.probes else None
         if probe is None:
             yield from missing("TTFT", "llm", run, page)
@@ -57,8 +59,11 @@ class LatencyPanel(Panel):
             name = " ".join(part for part in (probe.provider, probe.model) if part)
             yield from page.wrapped(Text.assemble(("model  ", "dim"), page.data(name)), indent=0)
             yield from reason_of("TTFT", probe.ttft_ms, page)
-        if gap is not None:
-            yield from reason_of("heard", gap, page)
+        for label, item in (("heard", gap), ("worst", worst)):
+            if item is not None and item.value is None and label == "heard":
+                yield from page.wrapped(Text(f"heard: {page.data(note(item))}", "dim"), indent=0)
+            elif item is not None:
+                yield from reason_of(label, item, page)
 
 
 def _p99(item: Measurement, page: Page) -> Text:
@@ -71,33 +76,21 @@ def _p99(item: Measurement, page: Page) -> Text:
     return line
 
 
+def _heard(label: str, item: Measurement, page: Page) -> Iterator[Text]:
+    """Yield a gap in one line; the reason of one that is missing comes after the other figures."""
+    if item.value is not None:
+        yield from rated(label, item, page)
+        return
+    yield Text.assemble((label.ljust(7), "dim"), ("n/a", "bold"))
+
+
 def heard_gap(report: Report | None) -> Measurement | None:
-    """Return the call's heard gap, the median or what stands in its place, if there is one."""
+    """Return the median of what the caller waited, if turns were looked for."""
     conversation = report.conversation if report else None
-    summary = conversation.get("summary") if isinstance(conversation, Mapping) else None
-    gap = summary.get("heard_gap_ms") if isinstance(summary, Mapping) else None
-    if not isinstance(gap, Mapping):
-        return None
-    found = gap if "status" in gap else gap.get("p50")
-    return _measurement(found, gap.get("n"))
+    return conversation.summary.heard_gap_ms.p50 if conversation else None
 
 
-def _measurement(item: Any, n: Any) -> Measurement | None:
-    if isinstance(item, (int, float)) and not isinstance(item, bool) and math.isfinite(item):
-        count = n if isinstance(n, int) else None
-        return Measurement.measured(float(item), "ms", n=count)
-    if not isinstance(item, Mapping):
-        return None
-    value, status = item.get("value"), str(item.get("status"))
-    band = item.get("band")
-    if not isinstance(value, (int, float)):
-        return Measurement.not_measurable("ms", str(item.get("reason") or "no reason given"))
-    if status not in (Status.MEASURED.value, Status.ESTIMATED.value, Status.SIMULATED.value):
-        return None
-    return Measurement(
-        value=float(value),
-        unit="ms",
-        status=Status(status),
-        reason=item.get("reason"),
-        band=str(band) if band else None,
-    )
+def worst_gap(report: Report | None) -> Measurement | None:
+    """Return the longest that the caller waited, if turns were looked for."""
+    conversation = report.conversation if report else None
+    return conversation.summary.heard_gap_ms.worst if conversation else None

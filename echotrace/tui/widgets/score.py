@@ -81,7 +81,13 @@ def _verdict(score: Score, page: Page) -> Iterator[Text]:
     yield bar.append(page.glyphs.empty * (room - filled), "dim")
 
 
-_LABELS = {"snr_db": "SNR", "wer": "WER", "ttft_ms": "TTFT", "heard_gap_ms": "heard gap"}
+_LABELS = {
+    "snr_db": "SNR",
+    "wer": "WER",
+    "ttft_ms": "TTFT",
+    "heard_gap_ms": "heard gap",
+    "dead_air_s": "dead air",
+}
 
 
 def _label(metric: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from echotrace.model.measure import Status
-from echotrace.render.console.figures import figure, note
+from echotrace.render.console.figures import figure, milliseconds, note, number
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.wave import wave
 from echotrace.tui.widgets.missing import missing
@@ -34,7 +34,7 @@ class SignalPanel(Panel):
         return Text("Signal quality", style="bold")
 
     def lines(self, page: Page) -> Iterator[Text]:
-        """Yield SNR, WER, the levels of the scored channel and the waveform."""
+        """Yield SNR, WER, the levels of the scored channel, the waveform, and its finer points."""
         run = self.run
         report = run.report if run else None
         channel = _scored(report)
@@ -57,6 +57,7 @@ class SignalPanel(Panel):
                 label = f"ch {other.index} {page.data(other.role, limit=9)} SNR"
                 yield from rated(label, other.snr_db, page)
         yield from wave(report, report.signal, page)
+        yield from _in_rows(_more(channel), page)
 
 
 def rated(label: str, item: Measurement, page: Page, *, metric: str = "") -> Iterator[Text]:
@@ -95,15 +96,43 @@ def _levels(channel: ChannelSignal, page: Page) -> Iterator[Text]:
         ("clipped", channel.clipping_ratio),
         ("silence", channel.silence_ratio),
     )
-    shown = [(label, page.data(figure(item))) for label, item in rows if item.value is not None]
+    shown = [(label, figure(item)) for label, item in rows if item.value is not None]
+    return _in_rows(shown, page)
+
+
+def _more(channel: ChannelSignal) -> list[tuple[str, str]]:
+    """Return what is not needed at first sight; what was looked for and not found is left out."""
+    figures = (
+        ("loud", channel.loudness_lufs),
+        ("peak", channel.peak_dbfs),
+        ("crest", channel.crest_factor_db),
+        ("band", channel.bandwidth_hz),
+        ("hum", channel.hum_hz),
+    )
+    shown = [(label, figure(item)) for label, item in figures if item is not None and item.value]
+    if channel.dropouts is not None and channel.dropouts.count:
+        lost = channel.dropouts
+        shown.append(("dropout", f"{lost.count:,}, {milliseconds(lost.total_ms)}"))
+    if channel.gated:
+        shown.append(("gated", "yes"))
+    if channel.mos is not None:
+        parts = (("MOS", channel.mos.ovrl), ("MOS sig", channel.mos.sig))
+        for label, item in (*parts, ("MOS bak", channel.mos.bak)):
+            shown.append((label, number(item.value, 2) if item.value is not None else "n/a"))
+    return shown
+
+
+def _in_rows(shown: list[tuple[str, str]], page: Page) -> Iterator[Text]:
+    """Yield labels and values, two to a line where there is room."""
     if page.width < _WIDE:
         for label, value in shown:
-            yield from page.wrapped(Text.assemble((f"{label.ljust(7)} ", "dim"), value), indent=0)
+            line = Text.assemble((f"{label.ljust(7)} ", "dim"), page.data(value))
+            yield from page.wrapped(line, indent=0)
         return
     for at in range(0, len(shown), 2):
         line = Text()
         for label, value in shown[at : at + 2]:
             line.append(f"{label.ljust(7)} ", "dim")
-            line.append(f"{value.rjust(10)}   ")
+            line.append(f"{page.data(value).rjust(10)}   ")
         line.rstrip()
         yield from page.wrapped(line, indent=0)

@@ -90,7 +90,7 @@ def test_synthetic_audio_is_labelled():
 
 def test_parts_that_did_not_run_say_so():
     shown = render_console(minimal_report())
-    for title in ("Signal", "Transcription", "LLM probe"):
+    for title in ("Conversation", "Signal", "Transcription", "LLM probe"):
         assert re.search(rf"^{title} ─+ not run$", shown, re.MULTILINE)
     assert re.search(r"^Warnings ─+ none$", shown, re.MULTILINE)
     assert "Gates" not in shown

@@ -20,6 +20,8 @@ CASES = [
     ("complete", 200, False),
     ("mock", 80, True),
     ("cjk", 80, True),
+    ("call", 40, False),
+    ("call", 80, True),
 ]
 
 
