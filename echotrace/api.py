@@ -23,6 +23,8 @@ __all__ = ["analyze", "analyze_async"]
 async def analyze_async(
     path: str | os.PathLike[str],
     *,
+    agent: str | os.PathLike[str] | None = None,
+    agent_offset_ms: float = 0.0,
     reference: str | None = None,
     transcript: str | os.PathLike[str] | None = None,
     stages: Sequence[str] | None = None,
@@ -31,7 +33,9 @@ async def analyze_async(
     """Analyse one recording and return its Report; the async twin of :func:`analyze`.
 
     Args:
-        path: the recording.
+        path: the recording; with ``agent`` the caller's side as a mono file.
+        agent: the agent's side as a mono file, when the two were recorded apart.
+        agent_offset_ms: how much later than ``path`` the file of ``agent`` begins.
         reference: what was really said.
         transcript: a file with what the user's own pipeline heard.
         stages: names of analyzers; None runs every registered one.
@@ -44,6 +48,8 @@ async def analyze_async(
     loaded = load_settings(settings or {}, environ=os.environ, cwd=Path.cwd())
     request = RunRequest(
         path=os.fspath(path),
+        agent_path=os.fspath(agent) if agent is not None else None,
+        agent_offset_ms=agent_offset_ms,
         stages=tuple(stages) if stages is not None else None,
         inputs=Inputs(
             reference=reference,

@@ -26,6 +26,20 @@ ALIASES: Mapping[str, str] = {
     "snr": "signal.snr_db",
     "silence": "signal.silence_ratio",
     "clipping": "signal.clipping_ratio",
+    "heard": "conversation.summary.heard_gap_ms.worst",
+    "heard.worst": "conversation.summary.heard_gap_ms.worst",
+    "heard.p50": "conversation.summary.heard_gap_ms.p50",
+    "heard.p95": "conversation.summary.heard_gap_ms.p95",
+    "heard.p99": "conversation.summary.heard_gap_ms.p99",
+    "greeting": "conversation.summary.greeting_ms",
+    "yield": "conversation.summary.yield_ms.worst",
+    "yield.p50": "conversation.summary.yield_ms.p50",
+    "barge_ins": "conversation.summary.barge_ins",
+    "missed_responses": "conversation.summary.missed_responses",
+    "early_starts": "conversation.summary.early_starts",
+    "dead_air": "conversation.summary.dead_air_s",
+    "talk_over": "conversation.summary.talk_over_ms",
+    "overlap": "conversation.summary.overlap_ratio",
     "ttft": "probes.llm.ttft_ms",
     "rtf": "transcription.timing.rtf",
     "e2e": "latency.e2e_ms",
@@ -155,7 +169,7 @@ def _scored_channel(signal: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _why_missing(plain: Mapping[str, Any], root: str) -> str:
-    stage = {"probes": "llm"}.get(root, root)
+    stage = {"probes": "llm", "conversation": "turns"}.get(root, root)
     entry = plain["analyzers"].get(stage)
     if entry and entry.get("reason"):
         return str(entry["reason"])

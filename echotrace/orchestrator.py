@@ -32,7 +32,7 @@ from echotrace.telemetry.waterfall import span_records, waterfall
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from echotrace.audio.handle import Audio
+    from echotrace.audio.handle import Audio, AudioOptions
     from echotrace.config.settings import Settings
 
 __all__ = ["failed_report", "run"]
@@ -179,7 +179,7 @@ class _Run:
                 raise error
 
     async def _open_audio(self) -> None:
-        from echotrace.audio.handle import AudioOptions, open_audio
+        from echotrace.audio.handle import AudioOptions
 
         request, limits = self._request, self._settings.audio
         options = AudioOptions(
@@ -188,20 +188,11 @@ class _Run:
             caller_channel=limits.caller_channel,
             max_duration_s=limits.max_duration_s,
             max_decoded_mib=limits.max_decoded_mib,
-            keep_samples=set(self._done) != {"signal"} or request.spectral,
+            keep_samples=set(self._done) != {"signal"} or request.spectral or request.mos,
         )
         self._emit("started", "audio")
         async with self._lock:
-            opening = asyncio.create_task(
-                asyncio.to_thread(
-                    open_audio,
-                    request.path,
-                    options=options,
-                    collector=self._collector,
-                    stdin=request.stdin,
-                    should_stop=self._stop.is_set,
-                )
-            )
+            opening = asyncio.create_task(asyncio.to_thread(self._open, options))
             try:
                 audio = await asyncio.shield(opening)
             except asyncio.CancelledError:
@@ -210,6 +201,28 @@ class _Run:
         self._findings += audio.findings
         self._audio.set_result(audio)
         self._emit("finished", "audio")
+
+    def _open(self, options: AudioOptions) -> Audio:
+        from echotrace.audio.handle import open_audio
+        from echotrace.audio.pair import open_pair
+
+        request, stop = self._request, self._stop.is_set
+        if request.agent_path is not None:
+            return open_pair(
+                request.path,
+                request.agent_path,
+                agent_offset_ms=request.agent_offset_ms,
+                options=options,
+                collector=self._collector,
+                should_stop=stop,
+            )
+        return open_audio(
+            request.path,
+            options=options,
+            collector=self._collector,
+            stdin=request.stdin,
+            should_stop=stop,
+        )
 
     async def _abandon(self, opening: asyncio.Task[Audio]) -> None:
         """Wait until the thread has noticed, which takes a block, and close what it opened."""
@@ -252,6 +265,7 @@ class _Run:
             "results": dict(self._results),
             "inputs": self._request.inputs,
             "spectral": self._request.spectral,
+            "mos": self._request.mos,
         }
         if ref.built_in:
             analyzer = kind(self._collector)
@@ -340,6 +354,7 @@ class _Run:
                 stages=asked,
                 settings=self._settings,
                 signal=self._results.get("signal"),
+                conversation=self._results.get("turns"),
                 transcription=self._results.get("transcription"),
                 llm=llm,
                 spans=records,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import soundfile
 
 from echotrace.errors import ExitCode
 from tests.fakes.cli import DEMO, REPOSITORY, echotrace, environment
@@ -23,9 +24,23 @@ COMMANDS = [
 OURS = [shlex.split(command)[1:] for command in COMMANDS if command.startswith("echotrace ")]
 
 
+SAID = {
+    "caller": ((4.3, 9.25), (13.5, 16.8), (21.3, 24.4), (30.7, 32.8), (40.1, 43.1)),
+    "agent": ((0.2, 4.2), (9.2, 12.9), (18.1, 21.8), (24.7, 28.5), (38.4, 40.1)),
+}
+"""Where each side of the bundled call says something, in seconds."""
+
+
 @pytest.fixture
 def folder(tmp_path):
     shutil.copy(DEMO / "call.wav", tmp_path / "call.wav")
+    samples, rate_hz = soundfile.read(DEMO / "call.wav")
+    for index, side in enumerate(("caller", "agent")):
+        soundfile.write(tmp_path / f"{side}.wav", samples[:, index], rate_hz)
+        (tmp_path / "speech" / side).mkdir(parents=True)
+        for number, (start_s, end_s) in enumerate(SAID[side]):
+            clip = samples[int(start_s * rate_hz) : int(end_s * rate_hz), index]
+            soundfile.write(tmp_path / "speech" / side / f"{number}.wav", clip, rate_hz)
     (tmp_path / "heard.txt").write_text("hello i lost my wallet and i need to cancel my credit car")
     (tmp_path / "said.txt").write_text("hello i lost my wallet and i need to cancel my credit card")
     return tmp_path
@@ -42,6 +57,10 @@ def test_the_two_commands_open_the_readme_and_are_all_that_ci_calls():
 def test_a_command_works_as_written(folder, arguments):
     result = echotrace(*arguments, home=folder)
     assert result.code == 0, result.stderr
+    if arguments[0] == "generate-calls":
+        calls = sorted(path.name for path in (folder / "calls").glob("*.wav"))
+        assert calls == ["call-0001.wav", "call-0002.wav"]
+        return
     assert "EchoTrace" in result.stdout or "config.toml" in result.stdout or result.document
     if "--output" in arguments:
         written = arguments[arguments.index("--output") + 1]

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from echotrace.cli.document import DOCUMENT
-from echotrace.cli.options import finite
 from echotrace.errors import UsageError
 from echotrace.printable import printable
-
-if TYPE_CHECKING:
-    from echotrace.expressions import Expression
 
 __all__ = ["analyze"]
 
 
 def analyze(
-    file: Annotated[str, typer.Argument(help="The recording; - reads it from stdin.")],
+    file: Annotated[
+        str | None,
+        typer.Argument(help="The recording; - reads it from stdin.", show_default=False),
+    ] = None,
+    caller: Annotated[
+        str | None,
+        typer.Option("--caller", help="The caller's side as a mono file, instead of FILE."),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", help="The agent's side as a mono file.")
+    ] = None,
+    agent_offset_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--agent-offset-ms", help="How much later than the caller's file the agent's begins."
+        ),
+    ] = None,
     reference: Annotated[
         str | None, typer.Option("--reference", help="What was really said.")
     ] = None,
@@ -53,7 +65,7 @@ def analyze(
     ] = None,
     stages: Annotated[
         str | None,
-        typer.Option("--stages", help="Only these: signal,transcription,llm. Default: all."),
+        typer.Option("--stages", help="Only these: signal,turns,transcription,llm. Default: all."),
     ] = None,
     start: Annotated[
         float | None, typer.Option("--start", help="Begin here, in seconds of the recording.")
@@ -67,7 +79,13 @@ def analyze(
     ] = None,
     spectral: Annotated[
         bool,
-        typer.Option("--spectral", help="Add bandwidth and flatness (librosa; slow to load)."),
+        typer.Option("--spectral", help="Add spectral flatness (librosa; slow to load)."),
+    ] = False,
+    mos: Annotated[
+        bool,
+        typer.Option(
+            "--mos", help="Add predicted opinion scores (DNSMOS; pip install 'echotrace[mos]')."
+        ),
     ] = False,
     export_only: Annotated[
         bool,
@@ -92,6 +110,25 @@ def analyze(
     ] = None,
     min_snr_db: Annotated[
         float | None, typer.Option("--min-snr-db", help="Gate: the lowest SNR to accept.")
+    ] = None,
+    max_heard_gap_ms: Annotated[
+        float | None,
+        typer.Option("--max-heard-gap-ms", help="Gate: the longest heard gap of any turn."),
+    ] = None,
+    max_heard_p50_ms: Annotated[
+        float | None, typer.Option("--max-heard-p50-ms", help="Gate: the longest median heard gap.")
+    ] = None,
+    max_heard_p95_ms: Annotated[
+        float | None,
+        typer.Option("--max-heard-p95-ms", help="Gate: the longest 95th percentile of heard gaps."),
+    ] = None,
+    max_yield_ms: Annotated[
+        float | None,
+        typer.Option("--max-yield-ms", help="Gate: the slowest yield to a barge-in."),
+    ] = None,
+    max_dead_air_s: Annotated[
+        float | None,
+        typer.Option("--max-dead-air-s", help="Gate: the longest silence of both sides."),
     ] = None,
     fail_on: Annotated[
         list[str] | None,
@@ -126,23 +163,42 @@ def analyze(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell no progress.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> int:
-    """Profile one recording: signal, transcription and the language model's latency."""
+    """Profile one recording: what the caller heard, the signal, the transcript, the latency."""
     from echotrace.cli.execute import Presentation, execute
     from echotrace.cli.options import (
         caller_index,
+        finite,
         load,
+        read_gates,
         read_reference,
+        recording_path,
         split_provider,
         split_stages,
     )
     from echotrace.model.outcome import Inputs
     from echotrace.model.run import RunRequest
 
-    DOCUMENT.path = printable(file)
-    gates = _gates(fail_under, max_wer, max_ttft_ms, min_snr_db, fail_on or [])
+    path = recording_path(file, caller, agent, agent_offset_ms)
+    DOCUMENT.path = printable(path if agent is None else f"{path} + {agent}")
+    gates = read_gates(
+        {
+            "--fail-under": fail_under,
+            "--max-wer": max_wer,
+            "--max-ttft-ms": max_ttft_ms,
+            "--min-snr-db": min_snr_db,
+            "--max-heard-gap-ms": max_heard_gap_ms,
+            "--max-heard-p50-ms": max_heard_p50_ms,
+            "--max-heard-p95-ms": max_heard_p95_ms,
+            "--max-yield-ms": max_yield_ms,
+            "--max-dead-air-s": max_dead_air_s,
+        },
+        fail_on or [],
+    )
     provider, model = split_provider(llm)
     if transcript and stt:
         raise UsageError("--transcript and --stt exclude each other: one of them is audited")
+    if agent is not None and caller_channel is not None:
+        raise UsageError("--caller-channel has no meaning beside --caller and --agent")
     flags: dict[str, Any] = {
         "audio.caller_channel": caller_index(caller_channel),
         "audio.max_duration_s": max_duration,
@@ -156,7 +212,9 @@ def analyze(
         "profile": profile,
     }
     request = RunRequest(
-        path=file,
+        path=path,
+        agent_path=agent,
+        agent_offset_ms=finite("--agent-offset-ms", agent_offset_ms or 0.0),
         stages=split_stages(stages),
         inputs=Inputs(
             reference=read_reference(reference, reference_file), transcript_path=transcript
@@ -164,6 +222,7 @@ def analyze(
         start_s=start,
         end_s=end,
         spectral=spectral,
+        mos=mos,
         llm_required=bool(llm),
     )
     show = Presentation(
@@ -174,32 +233,6 @@ def analyze(
         debug=debug,
         color=color,
         no_tui=no_tui,
-        inputs=tuple(str(item) for item in (reference_file, transcript, config) if item),
+        inputs=tuple(str(item) for item in (reference_file, transcript, config, agent) if item),
     )
     return execute(request, load(flags, config, quiet=quiet), gates, show)
-
-
-def _gates(
-    fail_under: float | None,
-    max_wer: float | None,
-    max_ttft_ms: float | None,
-    min_snr_db: float | None,
-    fail_on: list[str],
-) -> tuple[Expression, ...]:
-    bounds = (
-        ("--fail-under", fail_under, "score <"),
-        ("--max-wer", max_wer, "wer >"),
-        ("--max-ttft-ms", max_ttft_ms, "ttft >"),
-        ("--min-snr-db", min_snr_db, "snr <"),
-    )
-    texts = [
-        f"{comparison} {finite(flag, bound)!r}"
-        for flag, bound, comparison in bounds
-        if bound is not None
-    ] + fail_on
-    if not texts:
-        return ()
-    from echotrace.expressions import parse
-    from echotrace.gates import check_names
-
-    return tuple(check_names(parse(text)) for text in texts)

@@ -14,8 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from echotrace.config.settings import Settings
+    from echotrace.expressions import Expression
 
-__all__ = ["caller_index", "finite", "load", "read_reference", "split_provider", "split_stages"]
+__all__ = [
+    "caller_index",
+    "finite",
+    "load",
+    "read_gates",
+    "read_reference",
+    "recording_path",
+    "split_provider",
+    "split_stages",
+]
 
 _MAX_TEXT_BYTES = 16 * 2**20
 _SIDES = {"left": 0, "right": 1}
@@ -34,11 +44,73 @@ def caller_index(text: str | None) -> int | None:
     )
 
 
+def recording_path(
+    file: str | None, caller: str | None, agent: str | None, offset_ms: float | None
+) -> str:
+    """Return the recording's path, or the caller's when each side has a file of its own.
+
+    Raises:
+        UsageError: there is no recording, or one side of two is missing.
+    """
+    if file is not None:
+        if caller is not None or agent is not None or offset_ms is not None:
+            raise UsageError(
+                "FILE and --caller/--agent exclude each other",
+                hint="name one two-channel recording, or one mono file for each side",
+            )
+        return file
+    if caller is None or agent is None:
+        if caller is None and agent is None:
+            raise UsageError(
+                "there is no recording to analyse",
+                hint="echotrace analyze call.wav, or --caller a.wav --agent b.wav",
+            )
+        missing = "--caller" if caller is None else "--agent"
+        raise UsageError(f"{missing} is missing", hint="two mono files need --caller and --agent")
+    return caller
+
+
 def finite(flag: str, value: float) -> float:
     """Return a bound that a figure can be compared with; refuse nan and inf."""
     if not math.isfinite(value):
         raise UsageError(f"{flag} {value} is no bound", hint=f"give {flag} a number")
     return value
+
+
+_BOUNDS = {
+    "--fail-under": "score < {}",
+    "--max-wer": "wer > {}",
+    "--max-ttft-ms": "ttft > {}",
+    "--min-snr-db": "snr < {}",
+    "--max-heard-gap-ms": "heard > {}",
+    "--max-heard-p50-ms": "heard.p50 > {}",
+    "--max-heard-p95-ms": "heard.p95 > {}",
+    "--max-yield-ms": "barge_ins > 0 and yield > {}",
+    "--max-dead-air-s": "dead_air > {}",
+}
+"""What each gate's flag says in the expression language; a call without a barge-in has no yield
+that could be too slow."""
+
+
+def read_gates(
+    bounds: Mapping[str, float | None], expressions: list[str]
+) -> tuple[Expression, ...]:
+    """Return the gates that the flags and ``--fail-on`` ask for.
+
+    Raises:
+        UsageError: a bound is no number, or an expression cannot be read.
+    """
+    texts = [
+        _BOUNDS[flag].format(repr(finite(flag, bound)))
+        for flag, bound in bounds.items()
+        if bound is not None
+    ] + expressions
+    if not texts:
+        return ()
+    from echotrace.expressions import parse
+    from echotrace.gates import check_names
+
+    return tuple(check_names(parse(text)) for text in texts)
 
 
 def split_provider(text: str | None) -> tuple[str | None, str | None]:

@@ -10,7 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from echotrace._version import __version__
+from echotrace.model.conversation import Conversation
 from echotrace.model.measure import Finding, JsonValue, Measurement, RunStatus
+from echotrace.model.signal import (
+    ChannelSignal,
+    DropoutCount,
+    Envelope,
+    EnvelopeChannel,
+    Mos,
+    Signal,
+    SpeechSegment,
+)
 
 __all__ = [
     "SCHEMA",
@@ -21,11 +31,13 @@ __all__ = [
     "ChannelTranscript",
     "Deduction",
     "DiffOp",
+    "DropoutCount",
     "Envelope",
     "EnvelopeChannel",
     "GateResult",
     "Latency",
     "LlmProbe",
+    "Mos",
     "Normalizer",
     "NotScored",
     "Probes",
@@ -33,6 +45,7 @@ __all__ = [
     "Score",
     "Signal",
     "Source",
+    "SourceFile",
     "SpanRecord",
     "SpeechSegment",
     "SttTiming",
@@ -57,10 +70,25 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One channel of the recording; ``role`` is caller, agent, mixed or unknown."""
+    """One channel of the recording; ``role`` is caller, agent, mixed or unknown.
+
+    ``role_source`` is flag, inferred or files; ``role_confidence`` (0.5 to 1) belongs to inferred.
+    """
 
     index: int
     role: str = "unknown"
+    role_source: str | None = None
+    role_confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """One of the two mono files that make up a recording; ``offset_ms`` is where it begins."""
+
+    path: str
+    sha256: str
+    role: str
+    offset_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +112,7 @@ class Source:
     start_s: float = 0.0
     end_s: float | None = None
     synthetic: bool = False
+    files: tuple[SourceFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,61 +149,6 @@ class Score:
     deductions: tuple[Deduction, ...] = ()
     not_scored: tuple[NotScored, ...] = ()
     profile: str = "default"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechSegment:
-    """A stretch of speech on one channel."""
-
-    start_s: float
-    end_s: float
-    snr_db: Measurement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelSignal:
-    """Signal quality of one channel; a figure of None was not part of this run."""
-
-    index: int
-    role: str
-    snr_db: Measurement
-    noise_floor_dbfs: Measurement
-    speech_level_dbfs: Measurement
-    clipping_ratio: Measurement
-    dc_offset: Measurement
-    silence_ratio: Measurement
-    peak_dbfs: Measurement
-    loudness_lufs: Measurement | None = None
-    bandwidth_hz: Measurement | None = None
-    spectral_flatness: Measurement | None = None
-    segments: tuple[SpeechSegment, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvelopeChannel:
-    """Per column: smallest and largest sample, and the highest speech probability."""
-
-    index: int
-    min: tuple[float, ...]
-    max: tuple[float, ...]
-    speech_probability: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """For drawing: at most 4,000 columns of ``column_s`` seconds each, per channel."""
-
-    column_s: float
-    channels: tuple[EnvelopeChannel, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
-    """Signal quality per channel; ``scored_channel`` is the one that the score reads."""
-
-    channels: tuple[ChannelSignal, ...]
-    scored_channel: int
-    envelope: Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,7 +340,7 @@ class Report:
     schema: str = SCHEMA
     tool: Tool = field(default_factory=Tool)
     signal: Signal | None = None
-    conversation: JsonValue = None
+    conversation: Conversation | None = None
     transcription: Transcription | None = None
     probes: Probes | None = None
     latency: Latency | None = None

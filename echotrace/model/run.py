@@ -16,16 +16,21 @@ __all__ = ["RunEvent", "RunOutcome", "RunRequest", "StageFailure"]
 class RunRequest:
     """What to analyse and how much of it.
 
-    ``stages`` of None means every registered analyzer. ``llm_required`` is set when the provider
-    was named on the command line: only then does its failure decide the exit code.
+    With ``agent_path`` the recording is two mono files: ``path`` holds the caller, and the agent's
+    file begins ``agent_offset_ms`` later. ``stages`` of None means every registered analyzer.
+    ``llm_required`` is set when the provider was named on the command line: only then does its
+    failure decide the exit code.
     """
 
     path: str
+    agent_path: str | None = None
+    agent_offset_ms: float = 0.0
     stages: tuple[str, ...] | None = None
     inputs: Inputs = field(default_factory=Inputs)
     start_s: float | None = None
     end_s: float | None = None
     spectral: bool = False
+    mos: bool = False
     llm_required: bool = False
     synthetic: bool = False
     stdin: BinaryIO | None = None

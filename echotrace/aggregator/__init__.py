@@ -1,0 +1,6 @@
+"""Results to Report: bands, a score that explains itself, and the run's own latency."""
+
+from echotrace.aggregator.parts import Parts
+from echotrace.aggregator.report import aggregate
+
+__all__ = ["Parts", "aggregate"]

@@ -1,0 +1,40 @@
+"""What one run gathered, before it becomes a Report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from echotrace.config.settings import Settings
+from echotrace.model.conversation import Conversation
+from echotrace.model.measure import Finding
+from echotrace.model.report import (
+    AnalyzerResult,
+    LlmProbe,
+    Signal,
+    Source,
+    SpanRecord,
+    Transcription,
+)
+
+__all__ = ["Parts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything one run gathered; ``stages`` are those that were asked for."""
+
+    job_id: str
+    created_at: str
+    source: Source
+    stages: tuple[str, ...]
+    settings: Settings
+    signal: Signal | None = None
+    conversation: Conversation | None = None
+    transcription: Transcription | None = None
+    llm: LlmProbe | None = None
+    spans: tuple[SpanRecord, ...] = ()
+    total_ms: float | None = None
+    bottleneck: str | None = None
+    analyzers: Mapping[str, AnalyzerResult]
+    findings: tuple[Finding, ...] = ()
