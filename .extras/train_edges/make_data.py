@@ -121,8 +121,11 @@ def audible(stem, placed):
     return merged
 
 
-def telephone(x):
+def telephone(x, band=True):
+    """A line at 8 kHz; without ``band`` the low end and all up to 4 kHz pass."""
     narrow = soxr.resample(x, RATE, 8000, quality="HQ")
+    if not band:
+        return narrow
     spectrum = np.fft.rfft(narrow)
     hz = np.fft.rfftfreq(len(narrow), 1 / 8000)
     edge = 1 / (1 + (250 / np.maximum(hz, 1)) ** 8) / (1 + (hz / 3500) ** 24)
@@ -172,9 +175,10 @@ def mixture(voices, seed, number, seconds, telephones=0.22):
     stem *= np.float32(10 ** ((rng.normal(-26, 4) - start.level_dbfs) / 20))
     level = 10 ** (active_level(stem).level_dbfs / 20)
     phone = rng.random() < telephones
-    narrow = phone and rng.random() < 0.75
+    narrow = phone and rng.random() < 0.7
+    band = rng.random() < 0.7
     if narrow:
-        stem = soxr.resample(telephone(stem), 8000, RATE, quality="HQ")
+        stem = soxr.resample(telephone(stem, band), 8000, RATE, quality="HQ")
         stem = np.pad(stem, (0, max(0, size - len(stem))))[:size]
     intervals = audible(stem, placed)
     pick = rng.random()
@@ -195,9 +199,7 @@ def mixture(voices, seed, number, seconds, telephones=0.22):
     mixed *= np.float32(min(1.0, 0.99 / max(np.abs(mixed).max(), 1e-9)))
     if phone:
         # Half the time the noise joins a voice that the line has narrowed already.
-        line = telephone(mixed)
-        if narrow and rng.random() < 0.5:
-            line = soxr.resample(mixed, RATE, 8000, quality="HQ")
+        line = telephone(mixed, band and not (narrow and rng.random() < 0.5))
         mixed = soxr.resample(mulaw(line), 8000, RATE, quality="HQ")
         mixed = np.pad(mixed, (0, max(0, size - len(mixed))))[:size]
     elif rng.random() < 0.06:

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 __all__ = ["TurnsAnalyzer"]
 
 MOSTLY: Final = 0.5
+FAINTEST_DB: Final = 45.0
+"""A fainter leak is heard by nobody, and hard to tell from chance."""
+MASKED_DB: Final = 30.0
+"""What lies this far below a side's own speech is not audible (20 dB), with a margin."""
 BLOCK_S: Final = 32.0
 METHOD: Final = "Silero, level and spectral edges"
 TWO_CHANNELS: Final = (
@@ -90,15 +94,18 @@ class TurnsAnalyzer:
         start_s, end_s = _bounds(audio)
         features = list(audio.features)
         with self._collector.span("bleed"):
-            leaks = find_bleed(audio.read, start_s, end_s, audio.features)
-            canceller = Canceller(audio.read, leaks, start_s=start_s, end_s=end_s)
-            for at in sorted({leak.into_channel for leak in leaks}):
+            found = find_bleed(audio.read, start_s, end_s, audio.features)
+            leaks = [leak for leak in found if leak.attenuation_db <= FAINTEST_DB]
+            audible = [leak for leak in leaks if _is_audible(leak, features)]
+            canceller = Canceller(audio.read, audible, start_s=start_s, end_s=end_s)
+            cleaned = sorted({leak.into_channel for leak in audible})
+            for at in cleaned:
                 features[at] = _features(partial(canceller.read, at), features[at])
         with self._collector.span("speech_edges"):
             speech = [
                 find_speech(partial(canceller.read, at), item) for at, item in enumerate(features)
             ]
-        for at in sorted({leak.into_channel for leak in leaks}):
+        for at in cleaned:
             speech[at] = _own(speech[at], partial(canceller.explained, at))
         return tuple(_bleed(leak, audio.source.channels) for leak in leaks), speech
 
@@ -185,6 +192,14 @@ def _features(
         extractor.push(read(at_s, min(at_s + BLOCK_S, end_s))[None, :])
         at_s += BLOCK_S
     return extractor.finish()[0]
+
+
+def _is_audible(leak: Leak, features: Sequence[ChannelFeatures]) -> bool:
+    """Whether a leak comes near to what is audible beside the target's own speech."""
+    source, target = (features[at].active_level for at in (leak.from_channel, leak.into_channel))
+    if source is None or target is None:
+        return False
+    return source.level_dbfs - leak.attenuation_db > target.level_dbfs - MASKED_DB
 
 
 def _own(speech: ChannelSpeech, explained: Callable[[float, float], float]) -> ChannelSpeech:
