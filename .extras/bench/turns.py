@@ -34,7 +34,7 @@ import soundfile
 from turn_taking import readers
 from turn_taking.bounds import POOLED, TOO_NOISY, misses
 from turn_taking.scoring import Score, score_call
-from turn_taking.tables import as_markdown, as_text, tables
+from turn_taking.tables import as_markdown, as_text, tables, voice_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,7 +208,8 @@ def main() -> int:
         print(f"{tool}: {through + version if version else 'not installed'}")
     if readers.OURS not in tells:
         print(f"{readers.OURS}: the stage that measures turns is not part of this tree")
-    for title, head, rows in tables(scores, tells, readers.OURS):
+    every = [*tables(scores, tells, readers.OURS), voice_table(scores, readers.OURS)]
+    for title, head, rows in every[: len(every) if readers.OURS in tells else -1]:
         text = as_markdown(head, rows) if options.markdown else as_text(head, rows)
         print(f"\n{title}\n{text}")
     print_notes(scores)

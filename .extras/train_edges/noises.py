@@ -69,6 +69,13 @@ def clicks(rng, size, rate_hz, low_ms, high_ms, low_hz, high_hz):
     return out
 
 
+def knocks(rng, size):
+    """Dishes, doors, keys out of silence, or nearly so."""
+    low = rng.uniform(5, 60)
+    loud = clicks(rng, size, rng.uniform(0.5, 8), low, low * rng.uniform(2, 6), 100, 6000)
+    return unit(unit(loud + 1e-6) + 10 ** (-rng.uniform(10, 60) / 20) * tilted(rng, size, 0.5))
+
+
 def typing(rng, size):
     """Keys in bouts of a few seconds."""
     keys = clicks(rng, size, rng.uniform(4, 10), 8, 35, 900, 5000)
@@ -118,7 +125,7 @@ def draw(rng, size, talkers):
     """One random noise: (kind, samples of power 1)."""
     kinds = {
         "white": 0.15, "pink": 0.12, "brown": 0.05, "tilted": 0.08, "shape": 0.09, "hum": 0.04,
-        "fan": 0.04, "rain": 0.03, "office": 0.14, "babble": 0.30, "music": 0.04,
+        "clicks": 0.05, "fan": 0.04, "rain": 0.03, "office": 0.14, "babble": 0.30, "music": 0.04,
     }  # fmt: skip
     kind = str(rng.choice(list(kinds), p=np.array(list(kinds.values())) / sum(kinds.values())))
     make = {
@@ -132,6 +139,7 @@ def draw(rng, size, talkers):
         "rain": lambda: unit(
             0.6 * tilted(rng, size, 0.2) + unit(clicks(rng, size, 80, 3, 20, 800, 7000))
         ),
+        "clicks": lambda: knocks(rng, size),
         "office": lambda: office(rng, size, talkers),
         "babble": lambda: babble(rng, size, talkers, int(rng.integers(3, 13))),
         "music": lambda: music(rng, size),

@@ -25,13 +25,16 @@ SHORTEST_PAUSE: Final = 25
 """0.2 s of 8 ms frames."""
 REACH: Final = 64
 """0.512 s: how far an edge is looked for on both sides of where the stretch seems to begin."""
-LOW_SHARE: Final = 0.025
+HELD: Final = 0.965
+_BELOW: Final = np.linspace(0.0, 1.0 - HELD, 26)
 TEMPERATURE: Final = 1.0
 EXACT_SHARE: Final = 0.1
 """A crossing of the threshold with less than this around it in the posterior is somebody else's."""
 EXACT_FRAMES: Final = 1.5
 """How far the definition's edge moves with where the 8 ms frames happen to begin."""
+GRID_FRAMES: Final = 0.5
 FAR: Final = 0.3
+LONGEST_SILENCE: Final = 6
 FARTHEST: Final = 125
 """1 s: room tone and breath beside speech are followed no farther."""
 
@@ -41,12 +44,14 @@ class Seen:
     """What is known per 8 ms frame.
 
     ``logits`` (frames, OUTPUTS) are the net's; ``audible`` marks frames above the threshold,
-    ``clear`` those where the noise is far below it; ``voiced`` those that the speech detector
-    takes for speech, anybody's.
+    ``sounding`` those less than 15 dB below it, ``loud`` those 10 dB above; ``clear`` marks where
+    the noise is far below it, ``voiced`` what the speech detector takes for speech, anybody's.
     """
 
     logits: NDArray[np.float32]
     audible: Mask
+    sounding: Mask
+    loud: Mask
     clear: Mask
     voiced: Mask
 
@@ -106,7 +111,7 @@ def _edge(seen: Seen, kind: int, coarse: int, lowest: int, highest: int) -> Plac
     score = seen.logits[lowest : highest + 1, kind].astype(np.float64) / TEMPERATURE
     share = np.exp(score - score.max())
     share /= share.sum()
-    low, at, high = (lowest + x for x in _quantiles(share))
+    low, at, high = (lowest + x for x in _interval(share))
     if not seen.clear[min(coarse, count - 1)]:
         return low, at, high
     before = seen.audible[max(lowest - 1, 0)] if lowest else np.False_
@@ -126,28 +131,28 @@ def _edge(seen: Seen, kind: int, coarse: int, lowest: int, highest: int) -> Plac
 
 
 def _carried(seen: Seen, far: Mask, edge: Place, inside: int, way: int) -> Place:
-    """Carry an edge on through what the definition calls audible, no pause of 0.2 s between.
+    """Carry an edge on through sound that never falls silent and is audible by definition.
 
-    Breath and room tone beside a voice belong to it by definition; another voice, which the
-    detector hears and the net does not take for the near one, does not.
+    Breath and room tone beside a voice belong to it; another voice, which the detector hears and
+    the net does not take for the near one, does not, and neither does any other loud sound.
     """
     count = len(seen.audible)
     if not seen.clear[min(max(inside, 0), count - 1)] or edge[1] != int(edge[1]):
         return edge
-    at = int(edge[1])
-    at = at if way > 0 else at - 1
-    reached = at - way
-    for step in range(FARTHEST + SHORTEST_PAUSE):
-        frame = at + way * step
-        if not 0 <= frame < count or far[frame]:
-            # The onset of another voice is heard before the detector is sure of it.
-            return edge if 0 <= frame < count else _moved(edge, reached, way)
+    at = int(edge[1]) if way > 0 else int(edge[1]) - 1
+    reached, heard = at - way, at - way
+    for frame in range(at, max(-1, min(count, at + way * FARTHEST)), way):
+        if far[frame] or seen.loud[frame]:
+            # The onset of another sound is heard before anything is sure of it.
+            return edge
+        if seen.sounding[frame]:
+            heard = frame
+        elif abs(frame - heard) > LONGEST_SILENCE:
+            break
         if seen.audible[frame]:
-            if abs(frame - at) >= FARTHEST:
+            if abs(frame - reached) > SHORTEST_PAUSE:
                 break
             reached = frame
-        elif abs(frame - reached) >= SHORTEST_PAUSE:
-            break
     return _moved(edge, reached, way)
 
 
@@ -158,12 +163,17 @@ def _moved(edge: Place, reached: int, way: int) -> Place:
     return min(edge[0], place - EXACT_FRAMES), place, max(edge[2], place + EXACT_FRAMES)
 
 
-def _quantiles(share: NDArray[np.float64]) -> Place:
-    """Return the 2.5 %, 50 % and 97.5 % points of a distribution over whole frames.
+def _interval(share: NDArray[np.float64]) -> Place:
+    """Return the median of a distribution over frames and the shortest interval that holds 95 %.
 
+    Posteriors lean to one side (a word's tail may be masked, its beginning hardly), where the
+    interval between the 2.5 % and 97.5 % points would be longer and miss the likeliest places.
     Each frame's share is spread half a frame to each side.
     """
     sums = np.concatenate([[0.0], np.cumsum(share)])
     places = np.arange(len(share) + 1) - 0.5
-    low, at, high = np.interp([LOW_SHARE, 0.5, 1 - LOW_SHARE], sums, places)
-    return float(low), float(at), float(high)
+    lows = np.interp(_BELOW, sums, places)
+    highs = np.interp(_BELOW + HELD, sums, places)
+    best = int(np.argmin(highs - lows))
+    at = float(np.interp(0.5, sums, places))
+    return float(lows[best]) - GRID_FRAMES, at, float(highs[best]) + GRID_FRAMES

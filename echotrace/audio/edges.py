@@ -39,6 +39,8 @@ AUDIBLE: Final = 0.01
 """20 dB below the active level."""
 CLEAR: Final = 10**0.8
 """8 dB: where the background lies this far below the threshold, frames above it are speech."""
+SOUNDING: Final = 10**-1.5
+LOUD: Final = 10.0
 MOST_NOISE: Final = 0.6
 """The mean noise over the threshold up to which that holds: above, there is noise at times."""
 SILENT: Final = 10**2.5
@@ -112,6 +114,8 @@ def _look(read: Read, features: ChannelFeatures, level: NearLevel) -> Seen:
     return Seen(
         logits=np.concatenate(found),
         audible=power - floor > threshold,
+        sounding=power > threshold * SOUNDING,
+        loud=power > threshold * LOUD,
         clear=(floor * CLEAR < threshold)
         & ((noise < MOST_NOISE * threshold) | (floor * SILENT < threshold)),
         voiced=voiced,

@@ -38,14 +38,14 @@ GRADE_SLACK_MS = 100.0
 class Score:
     """Sums and lists over calls; ``false`` and ``true`` count incidents by type.
 
-    ``turns`` has a row for each true turn with a gap: call, end of the caller, true gap, gap found,
-    its interval (ms).
+    ``turns`` has a row for each true turn with a gap: call, the caller's voice, where the caller
+    ends (s), the true gap, the gap found and its interval (ms).
     """
 
     calls: int = 0
     refused: int = 0
     true_turns: int = 0
-    turns: list[list[float | None]] = field(default_factory=list)
+    turns: list[list[Any]] = field(default_factory=list)
     errors_ms: list[float] = field(default_factory=list)
     covered: list[bool] = field(default_factory=list)
     widths_ms: list[float] = field(default_factory=list)
@@ -236,7 +236,7 @@ def _score_turns(truth: dict[str, Any], reading: Reading, score: Score) -> None:
             continue
         score.true_turns += 1
         gap = (found.gap_ms, found.low_ms, found.high_ms) if found else (None, None, None)
-        score.turns.append([truth["index"], spans[at][1], true_ms, *gap])
+        score.turns.append([truth["index"], truth["voices"]["caller"], spans[at][1], true_ms, *gap])
         if not told:
             continue
         score.errors_ms.append(found.gap_ms - true_ms)

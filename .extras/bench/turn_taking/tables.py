@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from turn_taking.bounds import misses, share
+from turn_taking.bounds import POOLED, misses, share
 from turn_taking.scoring import Score
 
 Scores = Mapping[tuple[str, str], Score]
@@ -137,6 +138,35 @@ def tables(
             [_false_row(*key, scores[key], tells[key[1]]) for key in counting],
         ),
     ]
+
+
+def voice_table(scores: Scores, tool: str) -> tuple[str, list[str], list[list[str]]]:
+    """One tool's errors by the caller's voice, all conditions together: people are harder."""
+    voices: dict[str, list[list[Any]]] = {}
+    for (condition, name), score in scores.items():
+        if name == tool and condition != POOLED:
+            for row in score.turns:
+                voices.setdefault(row[1], []).append(row)
+    rows = []
+    for voice, turns in sorted(voices.items()):
+        measured = [row for row in turns if row[4] is not None]
+        errors = [row[4] - row[3] for row in measured]
+        held = [low <= true <= high for *_, true, _, low, high in measured if low is not None]
+        share_measured = _percent(share(len(measured), len(turns)))
+        rows.append(
+            [
+                voice,
+                str(len(turns)),
+                share_measured,
+                _ms(np.abs(errors), np.mean),
+                _ms(np.abs(errors), np.median),
+                _ms(np.abs(errors), _p95),
+                _ms(errors, np.mean, "+"),
+                _percent(share(sum(held), len(held))),
+            ]
+        )
+    head = ["voice", "turns", "measured", "mean", "median", "p95", "bias", "coverage"]
+    return f"{tool} by the caller's voice, all conditions", head, rows
 
 
 def as_text(head: list[str], rows: list[list[str]]) -> str:

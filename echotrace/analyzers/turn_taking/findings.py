@@ -95,8 +95,8 @@ def _slow(heard: Conversation, limits: Thresholds) -> list[Finding]:
             severity=Severity.CRITICAL,
             message=f"the caller waited {gap_ms:,.0f} ms for an answer in turn {worst.id}"
             + (several if len(slow) > 1 else ""),
-            hint="look at endpointing, model and speech synthesis for this turn: --trace or the "
-            "provider's log at that time",
+            hint="look in the pipeline's log at this time: the wait before a turn counts as ended, "
+            "the model's first token, the first audio of speech synthesis",
             at_s=worst.user.end_s if worst.user else None,
         )
     ]
