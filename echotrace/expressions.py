@@ -50,7 +50,7 @@ Lookup = Callable[[str], Figure]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """True, False or (None) unknown, with the last figure read and the reasons of the unknown."""
+    """True, False or (None) unknown, with the figure that decided it, or why it is unknown."""
 
     holds: bool | None
     value: float | None = None
@@ -109,7 +109,8 @@ class _Join:
         if unknown:
             reasons = tuple(reason for side in unknown for reason in side.reasons)
             return Verdict(None, reasons=reasons)
-        return sides[0]
+        # Both sides made the outcome; what follows a condition is what the expression is about.
+        return sides[1] if sides[1].value is not None else sides[0]
 
     def names(self) -> Iterator[str]:
         yield from self.left.names()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from echotrace.aggregator.scales import Scale, dead_air_scale, scale_of, yield_scale
-from echotrace.model.measure import Measurement, Status
+from echotrace.model.measure import Measurement, Severity, Status
 
 if TYPE_CHECKING:
     from echotrace.config.thresholds import Thresholds
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from echotrace.model.report import LlmProbe, Signal, Transcription
 
 __all__ = ["band_conversation", "band_llm", "band_signal", "band_transcription"]
+
+EARLY_MS: Final = -100.0
+"""An answer that begins this early, or earlier, is an early start."""
+_RANKS: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
 def band_signal(signal: Signal | None, limits: Thresholds) -> Signal | None:
@@ -39,16 +43,24 @@ def band_conversation(heard: Conversation | None, limits: Thresholds) -> Convers
     if heard is None:
         return None
     gap, yielded = scale_of("heard_gap_ms", limits), yield_scale(limits)
+    severities = {
+        item.turn_id: item.severity for item in heard.incidents if item.type == "barge_in"
+    }
+    turns = tuple(_band_turn(turn, gap, yielded, severities.get(turn.id)) for turn in heard.turns)
     summary = heard.summary
+    yields = _band_all(summary.yield_ms, yielded)
+    slowest = yields.worst.value
+    of_turns = [turn.yield_ms for turn in turns if turn.yield_ms and slowest is not None]
+    band = next((item.band for item in of_turns if item.value == slowest), yields.worst.band)
     return replace(
         heard,
-        turns=tuple(_band_turn(turn, gap, yielded) for turn in heard.turns),
+        turns=turns,
         summary=replace(
             summary,
-            heard_gap_ms=_band_all(summary.heard_gap_ms, gap),
-            yield_ms=_band_all(summary.yield_ms, yielded),
-            first_heard_gap_ms=_banded(summary.first_heard_gap_ms, gap),
-            dead_air_s=_banded(summary.dead_air_s, dead_air_scale(limits)),
+            heard_gap_ms=_band_gaps(summary.heard_gap_ms, gap),
+            yield_ms=replace(yields, worst=replace(yields.worst, band=band)),
+            first_heard_gap_ms=_band_gap(summary.first_heard_gap_ms, gap),
+            dead_air_s=_band_dead_air(summary.dead_air_s, dead_air_scale(limits)),
         ),
     )
 
@@ -63,12 +75,37 @@ def band_llm(probe: LlmProbe, limits: Thresholds) -> LlmProbe:
     return replace(probe, ttft_ms=_banded(probe.ttft_ms, scale_of("ttft_ms", limits)))
 
 
-def _band_turn(turn: Turn, gap: Scale, yielded: Scale) -> Turn:
+def _band_turn(turn: Turn, gap: Scale, yielded: Scale, severity: Severity | None) -> Turn:
+    """Band a turn; its yield gets the word of the barge-in, which knows how sure the yield is."""
+    slow = _banded(turn.yield_ms, yielded) if turn.yield_ms else None
+    if slow is not None and slow.band is not None and severity is not None:
+        slow = replace(slow, band=yielded.words[_RANKS[severity]])
+    return replace(turn, heard_gap_ms=_band_gap(turn.heard_gap_ms, gap), yield_ms=slow)
+
+
+def _band_gap(figure: Measurement, scale: Scale) -> Measurement:
+    """Band a gap; that of an early start has no word, since to interrupt is not a good answer."""
+    if figure.value is not None and figure.value <= EARLY_MS:
+        return replace(figure, band=None)
+    return _banded(figure, scale)
+
+
+def _band_gaps(figures: Percentiles, scale: Scale) -> Percentiles:
     return replace(
-        turn,
-        heard_gap_ms=_banded(turn.heard_gap_ms, gap),
-        yield_ms=_banded(turn.yield_ms, yielded) if turn.yield_ms else None,
+        figures,
+        p50=_band_gap(figures.p50, scale),
+        p95=_band_gap(figures.p95, scale),
+        p99=_band_gap(figures.p99, scale),
+        worst=_band_gap(figures.worst, scale),
     )
+
+
+def _band_dead_air(figure: Measurement, scale: Scale) -> Measurement:
+    """Band dead air as its incident is judged: critical only where even the low end is."""
+    banded = _banded(figure, scale)
+    if banded.band == scale.words[2] and figure.low is not None and scale.band(figure.low) < 2:
+        return replace(banded, band=scale.words[1])
+    return banded
 
 
 def _band_all(figures: Percentiles, scale: Scale) -> Percentiles:

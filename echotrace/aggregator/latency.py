@@ -51,7 +51,9 @@ def _heard_p99(heard: Conversation | None) -> Measurement | None:
 def _probed_p99(llm: LlmProbe | None) -> Measurement:
     """Below 100 samples a 99th percentile is the maximum, and says so (the metrics page)."""
     if llm is None:
-        return Measurement.not_run("ms", "no latency was sampled: neither turns nor a probe ran")
+        return Measurement.not_run(
+            "ms", "no latency was sampled: no turn was measured and no probe ran"
+        )
     if not llm.samples_ms:
         return Measurement(unit="ms", status=llm.ttft_ms.status, reason=llm.ttft_ms.reason)
     count = len(llm.samples_ms)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from echotrace.aggregator.scales import CORE, Core, Scale
+from echotrace.aggregator.scales import CORE, Core, Scale, dead_air_scale
+from echotrace.model.measure import Status
 from echotrace.model.report import Deduction, NotScored, Score, Transcription
 
 if TYPE_CHECKING:
     from echotrace.aggregator.parts import Parts
     from echotrace.config.thresholds import Thresholds
-    from echotrace.model.conversation import Conversation
+    from echotrace.model.conversation import Conversation, Incident
+    from echotrace.model.measure import Measurement
 
 __all__ = ["score"]
 
@@ -97,22 +100,50 @@ def _slow_stt(transcription: Transcription | None, limits: Thresholds) -> list[D
 
 
 def _dead_air(conversation: Conversation | None, limits: Thresholds) -> list[Deduction]:
-    longest = conversation.summary.dead_air_s if conversation else None
-    if longest is None or longest.value is None or not longest.status.is_scored:
+    """Take points off once for the longest silence that is sure to be dead air.
+
+    An estimate counts too, by the low end of its interval: a wide one may hide that a silence was
+    even longer, but not that it was there.
+    """
+    if conversation is None or not limits.points_dead_air:
         return []
-    if longest.value < limits.dead_air_warning_s or not limits.points_dead_air:
+    scale = dead_air_scale(limits)
+    silences = [conversation.summary.dead_air_s]
+    silences += [_in_s(item.duration_ms) for item in conversation.incidents if _is_dead_air(item)]
+    sure = [item for item in silences if scale.band(_least(item))]
+    if not sure:
         return []
-    critical = longest.value >= limits.dead_air_critical_s
+    longest = max(sure, key=lambda item: item.value or 0.0)
+    value_s = longest.value or 0.0
     return [
         Deduction(
             metric="dead_air_s",
-            value=longest.value,
+            value=value_s,
             unit=longest.unit,
-            band="critical" if critical else "warning",
+            band=scale.words[scale.band(_least(longest))],
             points=limits.points_dead_air,
-            message=f"nobody is heard for {longest.value:.1f} s",
+            message=f"nobody is heard for {value_s:.1f} s",
         )
     ]
+
+
+def _is_dead_air(incident: Incident) -> bool:
+    return incident.type == "dead_air"
+
+
+def _least(silence: Measurement) -> float:
+    """The length of a measured silence, of an estimated one its low end; 0 where none counts."""
+    if silence.value is None or silence.status is Status.SIMULATED:
+        return 0.0
+    vague = silence.status is Status.ESTIMATED and silence.low is not None
+    return silence.low or 0.0 if vague else silence.value
+
+
+def _in_s(duration: Measurement) -> Measurement:
+    value_s, low_s = (
+        None if one is None else round(one / 1000.0, 4) for one in (duration.value, duration.low)
+    )
+    return replace(duration, value=value_s, low=low_s, high=None, unit="s")
 
 
 def _grade(value: float, limits: Thresholds) -> str:

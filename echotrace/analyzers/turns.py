@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from echotrace.analyzers.turn_taking.findings import bleed_findings, role_findin
 from echotrace.audio.bleed import Canceller, find_bleed
 from echotrace.audio.edges import find_speech
 from echotrace.audio.features import FeatureExtractor
+from echotrace.audio.stretches import anybody, shared_ratio
 from echotrace.model.conversation import Bleed, Conversation
 from echotrace.model.measure import Finding, Measurement, Severity, Status
 from echotrace.model.outcome import Outcome
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["TurnsAnalyzer"]
 
 MOSTLY: Final = 0.5
+ONE_SIGNAL: Final = 0.8
+"""Two people are not audible together for this share of the time that anybody is."""
 FAINTEST_DB: Final = 45.0
 """A fainter leak is heard by nobody, and hard to tell from chance."""
 MASKED_DB: Final = 30.0
@@ -53,6 +56,7 @@ TWO_CHANNELS: Final = (
 ONE_VOICE: Final = (
     "check that both sides were recorded: one of the two channels carries nobody who speaks"
 )
+BOTH_MUTE: Final = "check that the right file was exported and that the call was recorded at all"
 
 
 class TurnsAnalyzer:
@@ -81,12 +85,11 @@ class TurnsAnalyzer:
     def _measure(self, audio: Audio, settings: Settings) -> Outcome[Conversation]:
         obstacle = _obstacle(audio)
         if obstacle is not None:
-            return self._one_voice(audio, settings, *obstacle)
+            return self._one_voice(audio, settings, obstacle)
         leaks, speech = self._speech(audio)
-        for index, found in enumerate(speech):
-            if not found.stretches:
-                where = f"channel {audio.source.channels[index].index}"
-                return self._one_voice(audio, settings, f"{where} carries no speech", ONE_VOICE)
+        obstacle = _one_sided(audio.source.channels, speech, leaks)
+        if obstacle is not None:
+            return self._one_voice(audio, settings, obstacle, leaks)
         return self._conversation(audio, settings, speech, leaks)
 
     def _speech(self, audio: Audio) -> tuple[tuple[Bleed, ...], list[ChannelSpeech]]:
@@ -107,7 +110,8 @@ class TurnsAnalyzer:
             ]
         for at in cleaned:
             speech[at] = _own(speech[at], partial(canceller.explained, at))
-        return tuple(_bleed(leak, audio.source.channels) for leak in leaks), speech
+        named = audio.source.channels
+        return tuple(_bleed(leak, named, removed=leak in audible) for leak in leaks), speech
 
     def _conversation(
         self,
@@ -148,38 +152,61 @@ class TurnsAnalyzer:
         return Outcome(heard, tuple(findings))
 
     def _one_voice(
-        self, audio: Audio, settings: Settings, reason: str, hint: str
+        self,
+        audio: Audio,
+        settings: Settings,
+        obstacle: Obstacle,
+        leaks: tuple[Bleed, ...] = (),
     ) -> Outcome[Conversation]:
-        """Report silences and dead air, which need no second channel."""
-        index = _loudest(audio)
-        channel = audio.source.channels[index]
+        """Report the silences, which need no second channel where one holds both voices."""
         with self._collector.span("speech_edges"):
-            speech = find_speech(partial(audio.read, index), audio.features[index])
+            speech = [
+                find_speech(partial(audio.read, at), item) for at, item in enumerate(audio.features)
+            ]
+        speaking = [at for at, item in enumerate(speech) if item.stretches]
+        channel = audio.source.channels[speaking[0] if speaking else audio.scored_channel]
         start_s, end_s = _bounds(audio)
         summary, incidents = silence_only(
-            speech,
-            reason=reason,
+            anybody(speech),
+            reason=obstacle.reason,
             index=channel.index,
-            role=channel.role,
+            role=channel.role if obstacle.one_sided else "mixed",
             start_s=start_s,
             end_s=end_s,
             thresholds=settings.thresholds,
         )
+        untold = None if speaking else "nobody speaks in this recording"
+        if untold is None and obstacle.one_sided:
+            untold = f"the other side may have spoken: {obstacle.reason}"
+        if untold is not None:
+            unknown = Measurement.not_measurable("s", untold)
+            summary = replace(summary, dead_air_s=unknown, dead_air_total_s=unknown, dead_airs=0)
+            incidents = ()
         heard = Conversation(
             status=Status.NOT_MEASURABLE.value,
-            reason=reason,
-            hint=hint,
-            method=METHOD,
+            reason=obstacle.reason,
+            hint=obstacle.hint,
+            method=METHOD if speaking else None,
             incidents=incidents,
             summary=summary,
+            bleed=leaks,
         )
         missing = Finding(
             code="TURNS_NOT_MEASURABLE",
             severity=Severity.INFO,
-            message=f"turns and heard gaps are not measurable: {reason}",
-            hint=hint,
+            message=f"turns and heard gaps are not measurable: {obstacle.reason}",
+            hint=obstacle.hint,
         )
         return Outcome(heard, (missing, *turn_findings(heard, settings.thresholds)))
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why there are no turns, and what to do; ``one_sided`` where a side is not in the sound."""
+
+    reason: str
+    hint: str
+    one_sided: bool = False
 
 
 def _features(
@@ -210,7 +237,7 @@ def _own(speech: ChannelSpeech, explained: Callable[[float, float], float]) -> C
     return replace(speech, stretches=kept)
 
 
-def _bleed(leak: Leak, channels: Sequence[Channel]) -> Bleed:
+def _bleed(leak: Leak, channels: Sequence[Channel], *, removed: bool) -> Bleed:
     return Bleed(
         from_channel=channels[leak.from_channel].index,
         into_channel=channels[leak.into_channel].index,
@@ -218,26 +245,50 @@ def _bleed(leak: Leak, channels: Sequence[Channel]) -> Bleed:
             round(leak.attenuation_db, 1), "dB", method="lagged correlation"
         ),
         delay_ms=round(leak.delay_ms, 1),
+        removed=removed,
     )
 
 
-def _obstacle(audio: Audio) -> tuple[str, str] | None:
-    """Return why caller and agent cannot be told apart, and what to do about it, or None."""
+def _obstacle(audio: Audio) -> Obstacle | None:
+    """Return why caller and agent cannot be told apart, if the recording alone tells it."""
     codes = {finding.code for finding in audio.findings}
     if audio.identical_channels:
-        return "both channels carry the same signal", TWO_CHANNELS
+        return Obstacle("both channels carry the same signal", TWO_CHANNELS)
     if audio.channels == 1:
-        return "the recording has one channel", TWO_CHANNELS
+        return Obstacle("the recording has one channel", TWO_CHANNELS)
     if "ANTI_PHASE" in codes:
-        return "the two channels are one signal, once with its sign turned", TWO_CHANNELS
+        reason = "the two channels are one signal, once with its sign turned"
+        return Obstacle(reason, TWO_CHANNELS)
     if audio.channels > 2:
-        return (
-            f"the recording has {audio.channels} channels",
-            "export the caller's and the agent's channel to a two-channel file",
-        )
-    for index, features in enumerate(audio.features):
-        if features.active_level is None:
-            return f"channel {audio.source.channels[index].index} is silent", ONE_VOICE
+        hint = "export the caller's and the agent's channel to a two-channel file"
+        return Obstacle(f"the recording has {audio.channels} channels", hint)
+    if "NO_OVERLAP" in codes:
+        hint = "check --agent-offset-ms: it is in milliseconds"
+        return Obstacle("the two files do not overlap in time", hint, one_sided=True)
+    return None
+
+
+def _one_sided(
+    channels: Sequence[Channel], speech: Sequence[ChannelSpeech], leaks: Sequence[Bleed]
+) -> Obstacle | None:
+    """Return why there are not two voices, if the speech that was found tells it."""
+    mute = [at for at, item in enumerate(speech) if not item.stretches]
+    if len(mute) == 2:
+        return Obstacle("neither channel carries speech", BOTH_MUTE, one_sided=True)
+    for at in mute:
+        index = channels[at].index
+        for leak in leaks:
+            if leak.into_channel == index:
+                below, later = leak.attenuation_db.value or 0.0, leak.delay_ms or 0.0
+                reason = (
+                    f"channel {index} carries only channel {leak.from_channel} again, "
+                    f"{below:.0f} dB lower and {later:.0f} ms later"
+                )
+                return Obstacle(reason, TWO_CHANNELS)
+        return Obstacle(f"channel {index} carries no speech", ONE_VOICE, one_sided=True)
+    if shared_ratio(speech[0], speech[1]) > ONE_SIGNAL:
+        reason = "both channels carry the same voices at the same times"
+        return Obstacle(reason, TWO_CHANNELS)
     return None
 
 
@@ -245,14 +296,6 @@ def _roles(channels: Sequence[Channel]) -> tuple[int, int]:
     """Return the places of caller and agent; where nothing tells them apart the first calls."""
     caller = next((at for at, item in enumerate(channels) if item.role == "caller"), 0)
     return caller, 1 - caller
-
-
-def _loudest(audio: Audio) -> int:
-    """Return the scored channel, or the other where that one is silent."""
-    levels = [item.active_level for item in audio.features]
-    if levels[audio.scored_channel] is not None:
-        return audio.scored_channel
-    return next((at for at, level in enumerate(levels) if level is not None), 0)
 
 
 def _bounds(audio: Audio) -> tuple[float, float]:

@@ -32,9 +32,8 @@ PER_FRAME: Final = 4
 """8 ms frames in one of 32 ms, the clock of ChannelFeatures."""
 WINDOW_SAMPLES: Final = 256
 SIDE: Final = (WINDOW_SAMPLES - HOP_SAMPLES) // 2
-BAND_BINS: Final = (
-    *(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 21, 24, 28, 32, 37, 43, 50, 60, 72, 90, 128),
-)
+_UPPER_BINS: Final = (12, 14, 16, 18, 21, 24, 28, 32, 37, 43, 50, 60, 72, 90, 128)
+BAND_BINS: Final = (*range(1, 11), *_UPPER_BINS)
 """Limits of 24 bands in FFT bins of 62.5 Hz: single bins to 625 Hz, then about a sixth octave."""
 BANDS: Final = len(BAND_BINS) - 1
 INPUTS: Final = 2 * BANDS + 4
@@ -43,12 +42,13 @@ KNOT: Final = 64
 REACH_KNOTS: Final = 9
 MARGIN_FRAMES: Final = 12 * KNOT
 BLOCK_FRAMES: Final = 120 * KNOT
+"""A minute, with 6 s on each side for the floor (5.2 s) and the net (0.9 s)."""
 SMOOTHING: Final = 16
+"""Frames in one of the means whose smallest stands for the floor where nothing is quiet."""
 MINIMUM_BIAS: Final = 2.0
 """The smallest of many 128 ms means lies about 3 dB below the mean of steady noise in a band."""
 FEW_FRAMES: Final = 24.0
-
-_LOG_LEAST: Final = -16.0
+"""Quiet frames nearby, weighted by nearness, from which the floor rests on them alone."""
 
 
 def frame_blocks(
@@ -182,4 +182,5 @@ def _floor(bands: Array, quiet: NDArray[np.bool_], begin: int) -> Array:
     left = np.minimum(place.astype(np.int64), max(knots - 2, 0))
     part = (place - left).astype(np.float32)[:, None]
     right = np.minimum(left + 1, knots - 1)
-    return np.exp(level[left] * (1.0 - part) + level[right] * part).astype(np.float32)
+    between = level[left] * (1.0 - part) + level[right] * part
+    return np.asarray(np.exp(between), np.float32)

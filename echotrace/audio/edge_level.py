@@ -35,10 +35,12 @@ GUARD_FRAMES: Final = 3
 NOISE_REACH: Final = 150
 """4.8 s each way: noise is compared with speech nearby, for fans start and cars pass."""
 FEW_FRAMES: Final = 12
+"""0.4 s of quiet frames nearby are enough to know the noise by."""
 QUANTILE: Final = 0.1
 STEADY: Final = 2.0
 """The mean of steady noise lies less than 3 dB above its lowest tenth."""
 MARGIN: Final = 10 ** (-15.9 / 10)
+"""How far below the active level P.56 still counts as active."""
 HANGOVER_FRAMES: Final = 6
 """0.2 s, as in P.56."""
 LOUD: Final = 10**-0.4
@@ -48,6 +50,7 @@ LOUD_BIAS: Final = 10**0.02
 CLEAN: Final = 1e3
 """30 dB: noise so far below the speech leaves the channel's own active level right."""
 DISAGREEMENT: Final = 10**0.06
+"""0.6 dB: two estimates of the level that lie so close are one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,22 +19,26 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Place = tuple[float, float, float]
 
-__all__ = ["SHORTEST_PAUSE", "Seen", "place_edges"]
+__all__ = ["HELD", "HELD_ON_LINE", "SHORTEST_PAUSE", "Seen", "place_edges"]
 
 SHORTEST_PAUSE: Final = 25
 """0.2 s of 8 ms frames."""
 REACH: Final = 64
 """0.512 s: how far an edge is looked for on both sides of where the stretch seems to begin."""
 HELD: Final = 0.965
-_BELOW: Final = np.linspace(0.0, 1.0 - HELD, 26)
-TEMPERATURE: Final = 1.0
+"""The share of the posterior that an interval holds; of the truths it then holds 92 to 100 %."""
+HELD_ON_LINE: Final = 0.95
+"""The same for a telephone line: it was learnt with edges of what the line carries and of what was
+said, which makes its posteriors longer."""
 EXACT_SHARE: Final = 0.1
 """A crossing of the threshold with less than this around it in the posterior is somebody else's."""
 EXACT_FRAMES: Final = 1.5
 """How far the definition's edge moves with where the 8 ms frames happen to begin."""
 GRID_FRAMES: Final = 0.5
 FAR: Final = 0.3
+"""What the net gives less than this is not the near speaker, whatever the detector hears."""
 LONGEST_SILENCE: Final = 6
+"""48 ms: room tone does not fall silent."""
 FARTHEST: Final = 125
 """1 s: room tone and breath beside speech are followed no farther."""
 
@@ -46,6 +50,7 @@ class Seen:
     ``logits`` (frames, OUTPUTS) are the net's; ``audible`` marks frames above the threshold,
     ``sounding`` those less than 15 dB below it, ``loud`` those 10 dB above; ``clear`` marks where
     the noise is far below it, ``voiced`` what the speech detector takes for speech, anybody's.
+    ``held`` is the share of a posterior that an interval is to hold.
     """
 
     logits: NDArray[np.float32]
@@ -54,6 +59,7 @@ class Seen:
     loud: Mask
     clear: Mask
     voiced: Mask
+    held: float = HELD
 
     @property
     def near(self) -> NDArray[np.float64]:
@@ -108,10 +114,10 @@ def _edge(seen: Seen, kind: int, coarse: int, lowest: int, highest: int) -> Plac
     highest = min(highest, count - 1)
     if highest <= lowest:
         return float(lowest), float(max(lowest, min(coarse, highest))), float(max(highest, lowest))
-    score = seen.logits[lowest : highest + 1, kind].astype(np.float64) / TEMPERATURE
+    score = seen.logits[lowest : highest + 1, kind].astype(np.float64)
     share = np.exp(score - score.max())
     share /= share.sum()
-    low, at, high = (lowest + x for x in _interval(share))
+    low, at, high = (lowest + x for x in _interval(share, seen.held))
     if not seen.clear[min(coarse, count - 1)]:
         return low, at, high
     before = seen.audible[max(lowest - 1, 0)] if lowest else np.False_
@@ -163,17 +169,18 @@ def _moved(edge: Place, reached: int, way: int) -> Place:
     return min(edge[0], place - EXACT_FRAMES), place, max(edge[2], place + EXACT_FRAMES)
 
 
-def _interval(share: NDArray[np.float64]) -> Place:
-    """Return the median of a distribution over frames and the shortest interval that holds 95 %.
+def _interval(share: NDArray[np.float64], held: float) -> Place:
+    """Return the median of a distribution over frames and the shortest interval that holds enough.
 
     Posteriors lean to one side (a word's tail may be masked, its beginning hardly), where the
-    interval between the 2.5 % and 97.5 % points would be longer and miss the likeliest places.
-    Each frame's share is spread half a frame to each side.
+    interval between two outer percentiles would be longer and miss the likeliest places. Each
+    frame's share is spread half a frame to each side.
     """
     sums = np.concatenate([[0.0], np.cumsum(share)])
     places = np.arange(len(share) + 1) - 0.5
-    lows = np.interp(_BELOW, sums, places)
-    highs = np.interp(_BELOW + HELD, sums, places)
+    below = np.linspace(0.0, 1.0 - held, 26)
+    lows = np.interp(below, sums, places)
+    highs = np.interp(below + held, sums, places)
     best = int(np.argmin(highs - lows))
     at = float(np.interp(0.5, sums, places))
     return float(lows[best]) - GRID_FRAMES, at, float(highs[best]) + GRID_FRAMES

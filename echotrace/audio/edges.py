@@ -17,9 +17,9 @@ from echotrace.audio.edge_check import checked
 from echotrace.audio.edge_features import HOP_S, PER_FRAME, frame_blocks
 from echotrace.audio.edge_level import level_within, near_level
 from echotrace.audio.edge_net import OUTPUTS, SIDE_FRAMES, logits
-from echotrace.audio.edge_place import SHORTEST_PAUSE, Seen, place_edges
+from echotrace.audio.edge_place import HELD, HELD_ON_LINE, SHORTEST_PAUSE, Seen, place_edges
 from echotrace.audio.stretches import ChannelSpeech, Edge, Stretch
-from echotrace.audio.vad import ENTER_PROBABILITY, runs
+from echotrace.audio.vad import ENTER_PROBABILITY, SAMPLE_RATE_HZ, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,18 +39,24 @@ AUDIBLE: Final = 0.01
 """20 dB below the active level."""
 CLEAR: Final = 10**0.8
 """8 dB: where the background lies this far below the threshold, frames above it are speech."""
-SOUNDING: Final = 10**-1.5
-LOUD: Final = 10.0
 MOST_NOISE: Final = 0.6
 """The mean noise over the threshold up to which that holds: above, there is noise at times."""
+SOUNDING: Final = 10**-1.5
+LOUD: Final = 10.0
+"""Powers over the threshold, for following a room's sound beside a voice."""
 SILENT: Final = 10**2.5
 """25 dB: where the channel falls silent so far below the threshold, what comes and goes with the
 voice (its room, its breath) is heard with it."""
 SHORTEST_SPEECH: Final = 8
 CERTAIN: Final = 0.8
+"""A stretch needs 64 ms of near speech, and one frame the net is sure of."""
 SECOND_LOOK_DB: Final = 0.5
+"""The net is shown a channel again when the level it was shown it with was so far off."""
 QUIET_SNR_DB: Final = 35.0
 CROWD_SHARE: Final = 0.25
+"""Other voices in more than this share of the rest are a crowd."""
+LINE_HZ: Final = 4300.0
+LINE_SHARE: Final = 10**-4.5
 DOUBTFUL_S: Final = 0.2
 DOUBTS: Final = {
     "quiet": "the voice fades below what is audible",
@@ -119,7 +125,17 @@ def _look(read: Read, features: ChannelFeatures, level: NearLevel) -> Seen:
         clear=(floor * CLEAR < threshold)
         & ((noise < MOST_NOISE * threshold) | (floor * SILENT < threshold)),
         voiced=voiced,
+        held=HELD_ON_LINE if _is_telephone(features) else HELD,
     )
+
+
+def _is_telephone(features: ChannelFeatures) -> bool:
+    """Say whether nothing lies above 4.3 kHz: a line of 8 kHz, brought to 16 kHz."""
+    if not len(features.power_spectra):
+        return False
+    spectrum = features.power_spectra.mean(axis=0, dtype=np.float64)
+    first = round(LINE_HZ / SAMPLE_RATE_HZ * 2 * (len(spectrum) - 1))
+    return float(spectrum[first:].sum()) < LINE_SHARE * float(spectrum.sum())
 
 
 def _second_level(features: ChannelFeatures, seen: Seen, level: NearLevel) -> NearLevel | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from echotrace.audio.decoder import warning
@@ -22,6 +23,9 @@ _NARROW_HZ = 8_000
 _MISSING_S = 0.1
 _DEAD_RMS = 10 ** (-70 / 20)
 _DEAD_BELOW = 10 ** (-30 / 20)
+_DEAD_S = 10.0
+"""A side can be quiet for some seconds; a channel of 10 s or more in which nothing is said is worth
+a word."""
 
 
 def is_identical(found: Pass) -> bool:
@@ -39,7 +43,8 @@ def conclude(recording: Recording, how: Plan, found: Pass, cut: Cut) -> tuple[Fi
     findings = list(_about_file(recording, how, found, cut))
     findings += found.decoder.notes
     findings += _about_samples(found)
-    findings += about_channels(found.native, found.correlation)
+    is_cut = cut.start_s > 0.0 or cut.end_s is not None
+    findings += about_channels(found.native, found.correlation, is_cut=is_cut)
     return tuple(findings)
 
 
@@ -173,8 +178,14 @@ def _about_samples(found: Pass) -> list[Finding]:
     return results
 
 
-def about_channels(native: tuple[NativeStats, ...], correlation: float | None) -> list[Finding]:
-    """Name channels that are one signal, each other's negative, or dead."""
+def about_channels(
+    native: tuple[NativeStats, ...], correlation: float | None, *, is_cut: bool = False
+) -> list[Finding]:
+    """Name channels that are one signal, each other's negative, or dead.
+
+    With ``is_cut`` only a piece of the recording was read: a short one can lie in a side's pause,
+    and says nothing about the channel.
+    """
     results = []
     if is_one_signal(correlation):
         results.append(
@@ -193,18 +204,28 @@ def about_channels(native: tuple[NativeStats, ...], correlation: float | None) -
                 "swap the two wires of one channel, or export one channel only",
             )
         )
-    results += [
-        warning(
-            "DEAD_CHANNEL",
-            f"channel {stats.index} carries no signal while another does",
-            "check which channels were recorded",
-        )
-        for stats in native
-        if stats.samples and _is_dead(stats, native)
-    ]
+    for stats in native:
+        signal = _dead_signal(stats, native, is_cut=is_cut)
+        if signal is not None:
+            results.append(
+                warning(
+                    "DEAD_CHANNEL",
+                    f"channel {stats.index} carries {signal} while another does",
+                    "check which channels were recorded",
+                )
+            )
     return results
 
 
-def _is_dead(stats: NativeStats, native: tuple[NativeStats, ...]) -> bool:
+def _dead_signal(
+    stats: NativeStats, native: tuple[NativeStats, ...], *, is_cut: bool
+) -> str | None:
+    """Return what a dead channel carries; None for one that is alive or too short to tell."""
     loudest = max(other.ac_rms for other in native)
-    return stats.ac_rms < _DEAD_RMS and stats.ac_rms < loudest * _DEAD_BELOW
+    if not stats.samples or stats.ac_rms >= min(_DEAD_RMS, loudest * _DEAD_BELOW):
+        return None
+    is_long = stats.samples >= _DEAD_S * stats.sample_rate_hz
+    if stats.highest == stats.lowest:
+        return "no signal" if is_long or not is_cut else None
+    level_dbfs = 20 * math.log10(max(stats.ac_rms, 1e-10))
+    return f"nearly no signal ({level_dbfs:.0f} dBFS)" if is_long else None

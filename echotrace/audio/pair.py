@@ -17,7 +17,6 @@ from echotrace.audio.decoder import warning
 from echotrace.audio.door import STDIN, open_recording
 from echotrace.audio.facts import about_channels, conclude, is_identical, is_one_signal
 from echotrace.audio.handle import Audio, AudioOptions, decode_span
-from echotrace.audio.ingest import too_long
 from echotrace.audio.opening import NoExtractor, Opened, Opening, discard, no_audio
 from echotrace.audio.resample import RATE_HZ
 from echotrace.audio.rows import Rows, measure
@@ -40,6 +39,8 @@ CALLER: Final = 0
 AGENT: Final = 1
 _ROLES: Final = ("caller", "agent")
 _AUDIBLE_RMS: Final = 1e-6
+_SHORT_S: Final = 10.0
+_SHORT_SHARE: Final = 0.2
 
 
 def open_pair(
@@ -190,7 +191,7 @@ def _join(
     rows = Rows([_kept(side.opened.found.spool) for side in sides], leads, 0)
     rows.frames = frames = _length(sides, rows, cut)
     if frames > options.max_duration_s * RATE_HZ:
-        raise too_long(_names(sides), frames / RATE_HZ, options.max_duration_s)
+        raise _too_far_apart(sides, frames / RATE_HZ, options.max_duration_s)
     features, correlation = measure(rows, cut.start_s, make_extractor, laps, should_stop)
     identical = is_one_signal(correlation)
     native = tuple(
@@ -217,7 +218,7 @@ def _join(
         findings=(
             *(finding for side in sides for finding in _about_side(side)),
             *_about_clock(sides, rows, cut),
-            *about_channels(native, correlation),
+            *about_channels(native, correlation, is_cut=cut.start_s > 0.0 or cut.end_s is not None),
         ),
         identical_channels=identical,
         caller_channel=None if identical else CALLER,
@@ -232,6 +233,20 @@ def _kept(spool: Spool | None) -> Spool:
 
 def _names(sides: Sequence[_Side]) -> str:
     return " + ".join(side.shown for side in sides)
+
+
+def _too_far_apart(sides: Sequence[_Side], whole_s: float, limit_s: float) -> InputError:
+    """The error for a call beyond the cap: each file alone keeps to it, so it is the offset."""
+    offset_ms = (sides[AGENT].begin_s - sides[CALLER].begin_s) * 1000.0
+    order = "after" if offset_ms > 0 else "before"
+    return InputError(
+        f"{_names(sides)} make a call of {whole_s:,.0f} s with --agent-offset-ms {offset_ms:.12g}, "
+        f"which is more than {limit_s:,.0f} s",
+        why=f"the agent's recording would begin {abs(offset_ms) / 1000:,.0f} s {order} "
+        "the caller's",
+        hint="check the offset: it is in milliseconds; raise --max-duration when it is right",
+        code="TOO_LONG",
+    )
 
 
 def _length(sides: Sequence[_Side], rows: Rows, cut: Cut) -> int:
@@ -335,15 +350,8 @@ def _about_clock(sides: Sequence[_Side], rows: Rows, cut: Cut) -> list[Finding]:
                 "before the caller's; times count from the agent's beginning",
             )
         )
-    begins, ends = rows.begins(), rows.ends()
-    if all(side.opened.found.frames for side in sides) and max(begins) >= min(ends):
-        results.append(
-            warning(
-                "NO_OVERLAP",
-                "the two recordings do not overlap in time: one begins when the other has ended",
-                "check --agent-offset-ms: it is in milliseconds, from the caller's beginning",
-            )
-        )
+    if all(side.opened.found.frames for side in sides):
+        results += _about_overlap(sides, rows, cut)
     whole_s = cut.start_s + rows.frames / RATE_HZ
     if cut.end_s is not None and cut.end_s - whole_s > 1 / min(side.rate_hz for side in sides):
         results.append(
@@ -354,4 +362,35 @@ def _about_clock(sides: Sequence[_Side], rows: Rows, cut: Cut) -> list[Finding]:
                 at_s=whole_s,
             )
         )
+    return results
+
+
+def _about_overlap(sides: Sequence[_Side], rows: Rows, cut: Cut) -> list[Finding]:
+    """Return what follows from where the two files begin and end inside the cut."""
+    begins, ends = rows.begins(), [min(end, rows.frames) for end in rows.ends()]
+    if max(begins) >= min(ends):
+        return [
+            warning(
+                "NO_OVERLAP",
+                "the two recordings do not overlap in time: one begins when the other has ended",
+                "check --agent-offset-ms: it is in milliseconds, from the caller's beginning",
+            )
+        ]
+    results = []
+    for places, short, what in (
+        (begins, begins.index(max(begins)), "begins {:.1f} s after"),
+        (ends, ends.index(min(ends)), "ends {:.1f} s before"),
+    ):
+        apart = max(places) - min(places)
+        if apart > max(_SHORT_S * RATE_HZ, _SHORT_SHARE * rows.frames):
+            one, other = sides[short], sides[1 - short]
+            results.append(
+                warning(
+                    "SIDE_SHORT",
+                    f"the {one.role}'s recording {what.format(apart / RATE_HZ)} the "
+                    f"{other.role}'s: {apart / rows.frames:.0%} of the call has one side only",
+                    "check that both files are whole and of the same call, and --agent-offset-ms",
+                    at_s=cut.start_s + places[short] / RATE_HZ,
+                )
+            )
     return results

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["ChannelSpeech", "Edge", "Stretch"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ChannelSpeech", "Edge", "Stretch", "anybody", "shared_ratio"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +50,28 @@ class ChannelSpeech:
     level_dbfs: float | None = None
     snr_db: float | None = None
     surroundings: str = "quiet"
+
+
+def anybody(speech: Sequence[ChannelSpeech]) -> ChannelSpeech:
+    """Return when anybody is audible on any of the channels, as one channel's stretches."""
+    joined: list[Stretch] = []
+    everything = (item for side in speech for item in side.stretches)
+    for item in sorted(everything, key=lambda stretch: stretch.start.at_s):
+        if joined and item.start.at_s <= joined[-1].end.at_s:
+            end = max(joined[-1].end, item.end, key=lambda edge: edge.at_s)
+            joined[-1] = Stretch(start=joined[-1].start, end=end)
+        else:
+            joined.append(item)
+    crowd = any(side.surroundings == "crowd" for side in speech)
+    return ChannelSpeech(stretches=tuple(joined), surroundings="crowd" if crowd else "steady")
+
+
+def shared_ratio(one: ChannelSpeech, other: ChannelSpeech) -> float:
+    """Return the time when both are audible over the time when anybody is, 0 to 1."""
+    either_s = _length_s(anybody((one, other)))
+    both_s = _length_s(one) + _length_s(other) - either_s
+    return both_s / either_s if either_s > 0.0 else 0.0
+
+
+def _length_s(speech: ChannelSpeech) -> float:
+    return sum(item.end.at_s - item.start.at_s for item in speech.stretches)

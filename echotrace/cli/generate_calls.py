@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from echotrace.fixtures.conditions import CONDITIONS, choose_conditions
 from echotrace.printable import printable, printable_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from echotrace.fixtures.calls import Clips
     from echotrace.fixtures.conditions import Condition
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["generate_calls"]
 
 _NAMED = 10
-"""How many unreadable files are named before the rest is only counted."""
+"""How many skipped files of a kind are named before the rest is only counted."""
 
 
 def generate_calls(
@@ -47,6 +48,13 @@ def generate_calls(
         int,
         typer.Option("--sample-rate", help="In Hz: 8000, 16000, 24000, 32000 or 48000."),
     ] = 16_000,
+    allow_noisy: Annotated[
+        bool,
+        typer.Option(
+            "--allow-noisy",
+            help="Use clips with noise of their own too; edges are not exact then.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the calls and write nothing.")
     ] = False,
@@ -71,12 +79,17 @@ def generate_calls(
             hint=f"--sample-rate {', '.join(str(rate) for rate in RATES_HZ)}",
             code="RATE",
         )
-    clips = find_speech_clips(speech_dir)
-    reported = _report_unusable(clips, 0)
+    clips = find_speech_clips(speech_dir, allow_noisy=allow_noisy)
+    skipped = _Skipped(clips)
+    skipped.report()
+    if len(clips.voices) == 1:
+        _warn_of_one_voice()
     if dry_run:
+        skipped.finish()
         _list_calls(clips, conditions, calls, seed)
         return ExitCode.BATCH if clips.unusable else ExitCode.PASS
     _make_folder(out_dir)
+    alone = len(clips.voices) == 1
     for index in range(1, calls + 1):
         built = build_call(
             clips,
@@ -88,7 +101,11 @@ def generate_calls(
         path, truth = write_call(built, out_dir)
         if not quiet:
             tell(f"echotrace: {index}/{calls} {printable_line(path.name)}: {_summary(truth)}")
-        reported = _report_unusable(clips, reported)
+        skipped.report()
+        if not alone and truth.voices["caller"] == truth.voices["agent"]:
+            alone = True
+            _warn_of_one_voice()
+    skipped.finish()
     _mention_others(out_dir, calls)
     return ExitCode.BATCH if clips.unusable else ExitCode.PASS
 
@@ -129,15 +146,41 @@ def _unwritable(out_dir: Path, error: Exception) -> StorageError:
     return StorageError(f"{printable(out_dir)} cannot be written", why=why)
 
 
-def _report_unusable(clips: Clips, reported: int) -> int:
-    """Name files that cannot be read as they come up; return how many there are now."""
-    for number, (name, why) in enumerate(clips.unusable.items()):
-        if reported <= number < _NAMED:
+class _Skipped:
+    """Tells which files are left out as that comes up, and how many there are once it is known."""
+
+    def __init__(self, clips: Clips) -> None:
+        self._clips = clips
+        self._unusable = 0
+        self._noisy = 0
+
+    def report(self) -> None:
+        """Name what is new; only the first few of a kind are named."""
+        self._unusable = self._name(self._clips.unusable, self._unusable)
+        self._noisy = self._name(self._clips.noisy, self._noisy)
+
+    def finish(self) -> None:
+        """Count those that were not named."""
+        if self._unusable > _NAMED:
+            tell(f"echotrace: skipped {self._unusable} files in all that cannot be read")
+        if self._noisy > _NAMED:
+            tell(
+                f"echotrace: skipped {self._noisy} files in all that are not clean; "
+                "--allow-noisy keeps them"
+            )
+
+    @staticmethod
+    def _name(reasons: Mapping[str, str], reported: int) -> int:
+        for name, why in islice(reasons.items(), reported, _NAMED):
             tell(f"echotrace: skipped {printable_line(name)}: {printable_line(why)}")
-    count = len(clips.unusable)
-    if count > max(reported, _NAMED):
-        tell(f"echotrace: skipped {count} files in all that cannot be read")
-    return count
+        return len(reasons)
+
+
+def _warn_of_one_voice() -> None:
+    tell(
+        "echotrace: warning: only one voice: caller and agent sound alike; roles cannot be told "
+        "apart by sound"
+    )
 
 
 def _list_calls(clips: Clips, conditions: Sequence[Condition], calls: int, seed: int) -> None:

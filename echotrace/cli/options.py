@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from echotrace.cli.streams import tell
 from echotrace.errors import InputError, UsageError
+from echotrace.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +51,22 @@ def recording_path(
     """Return the recording's path, or the caller's when each side has a file of its own.
 
     Raises:
-        UsageError: there is no recording, or one side of two is missing.
+        UsageError: there is no recording, one side of two is missing, or the offset is no number
+            or belongs to nothing.
     """
+    if offset_ms is not None and not math.isfinite(offset_ms):
+        raise UsageError(
+            f"--agent-offset-ms {offset_ms} is no number of milliseconds",
+            hint="give the milliseconds from the caller's beginning to the agent's",
+        )
     if file is not None:
-        if caller is not None or agent is not None or offset_ms is not None:
+        if offset_ms is not None and caller is None and agent is None:
+            raise UsageError(
+                "--agent-offset-ms needs --caller and --agent",
+                why=f"{printable(file)} is one recording, and its channels share one clock",
+                hint="leave the offset out, or name one mono file for each side",
+            )
+        if caller is not None or agent is not None:
             raise UsageError(
                 "FILE and --caller/--agent exclude each other",
                 hint="name one two-channel recording, or one mono file for each side",

@@ -124,12 +124,16 @@ class ConversationSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bleed:
-    """One side's sound leaking into the other's channel, and how far below itself it is there."""
+    """One side's sound leaking into the other's channel, and how far below itself it is there.
+
+    ``removed`` is False where it is too faint to be heard beside the channel's own speech.
+    """
 
     from_channel: int
     into_channel: int
     attenuation_db: Measurement
     delay_ms: float | None = None
+    removed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -324,7 +324,7 @@ def failed_report() -> Report:
             ),
             e2e_ms=_measured(61.0, "ms"),
             p99_ms=Measurement.not_run(
-                "ms", "no latency was sampled: neither turns nor a probe ran"
+                "ms", "no latency was sampled: no turn was measured and no probe ran"
             ),
         ),
         warnings=(

@@ -119,6 +119,47 @@ def test_junk_is_reported_and_skipped_and_the_exit_code_says_so(home, speech, tm
     assert names(home / "out") == ["call-0001.json", "call-0001.wav"]
 
 
+def test_one_voice_is_named_and_warned_of(home, speech):
+    for index, extra in enumerate(([], ["--dry-run"])):
+        result = generate(
+            "--speech-dir", speech / "anna", "--out-dir", home / f"out{index}", "--calls", "2",
+            *extra, home=home,
+        )  # fmt: skip
+        assert result.code == 0
+        assert result.stderr.count("warning: only one voice") == 1
+        assert "roles cannot be told apart by sound" in result.stderr
+    truth = json.loads((home / "out0/call-0001.json").read_text("utf-8"))
+    assert truth["voices"] == {"caller": "anna", "agent": "anna"}
+
+
+def test_clips_that_are_not_clean_are_skipped_and_no_junk(home, speech, tmp_path):
+    folder = tmp_path / "mixed"
+    for name in ("anna", "bert"):
+        (folder / name).mkdir(parents=True)
+        for path in (speech / name).iterdir():
+            samples, rate = soundfile.read(path, dtype="float32")
+            soundfile.write(folder / name / path.name, samples, rate)
+            if name == "bert":
+                noise = np.random.default_rng(1).normal(0, 0.005, len(samples))
+                soundfile.write(folder / name / path.name, samples + noise, rate)
+    arguments = ("--speech-dir", folder, "--calls", "1", "--out-dir")
+    result = generate(*arguments, home / "out", home=home)
+    assert result.code == 0
+    assert result.stderr.count("skipped bert/") == 4
+    assert "not clean: its own noise is " in result.stderr
+    assert "warning: only one voice" in result.stderr
+    kept = generate(*arguments, home / "kept", "--allow-noisy", home=home)
+    assert kept.code == 0
+    assert "skipped" not in kept.stderr
+    assert "warning" not in kept.stderr
+    nothing = generate(
+        "--speech-dir", folder / "bert", "--out-dir", home / "none", "--calls", "1", home=home
+    )
+    assert nothing.code == 3
+    assert "4 of the clips are not clean" in nothing.stderr
+    assert "--allow-noisy" in nothing.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -9,7 +9,8 @@ from echotrace.cli.options import read_gates, recording_path
 from echotrace.config.thresholds import Thresholds
 from echotrace.errors import UsageError
 from echotrace.gates import evaluate_gates
-from echotrace.model.measure import Measurement, Status
+from echotrace.model.conversation import Incident
+from echotrace.model.measure import Measurement, Severity, Status
 from echotrace.model.report import AnalyzerResult
 from tests.fakes.reports import call_report
 from tests.unit.test_aggregator import parts, points
@@ -20,7 +21,16 @@ FEW = Measurement.not_measurable("ms", "too few turns")
 
 
 def heard(
-    *, n=6, p50=700.0, p95=None, p99=None, worst=900.0, dead_air_s=0.0, barge_ins=0, slow=None
+    *,
+    n=6,
+    p50=700.0,
+    p95=None,
+    p99=None,
+    worst=900.0,
+    dead_air_s=0.0,
+    barge_ins=0,
+    slow=None,
+    incidents=(),
 ):
     def figure(value):
         return FEW if value is None else Measurement.measured(value, "ms", n=n)
@@ -40,13 +50,21 @@ def heard(
         dead_air_s=Measurement.measured(dead_air_s, "s"),
         barge_ins=barge_ins,
     )
-    return replace(HEARD, summary=summary)
+    loud = tuple(item for item in HEARD.incidents if item.type != "dead_air")
+    return replace(HEARD, summary=summary, incidents=(*loud, *incidents))
 
 
 def aggregated(**figures):
     thresholds = figures.pop("thresholds", None)
     stages = figures.pop("stages", STAGES)
     return aggregate(parts(stages=stages, thresholds=thresholds, conversation=heard(**figures)))
+
+
+def test_a_measured_silence_costs_its_points_by_its_length():
+    length = Measurement.measured(3.05, "s", low=2.98, high=3.1)
+    conversation = replace(HEARD, summary=replace(heard().summary, dead_air_s=length), incidents=())
+    score = aggregate(parts(stages=STAGES, conversation=conversation)).score
+    assert points(score)["dead_air_s"] == 10
 
 
 @pytest.mark.parametrize(
@@ -67,6 +85,74 @@ def test_a_slow_call_loses_the_points_of_the_metrics_page(figures, taken, which)
     assert points(score) == taken
     assert score.value == 100 - sum(taken.values())
     assert which in " ".join(item.message for item in score.deductions)
+
+
+def silence(value_s, low_s, high_s, *, severity=Severity.WARNING):
+    duration = Measurement.estimated(
+        value_s * 1000, "ms", reason="vague", low=low_s * 1000, high=high_s * 1000
+    )
+    return Incident(type="dead_air", at_s=9.0, duration_ms=duration, severity=severity)
+
+
+@pytest.mark.parametrize(
+    ("silences", "taken"),
+    [
+        ([(5.13, 5.04, 5.46)], ("critical", 5.13)),
+        ([(5.13, 4.9, 5.46)], ("warning", 5.13)),
+        ([(3.2, 2.9, 3.5)], None),
+        ([(4.5, 2.9, 6.0), (3.5, 3.1, 3.6)], ("warning", 3.5)),
+    ],
+)
+def test_an_estimated_silence_costs_its_points_where_its_low_end_is_dead_air(silences, taken):
+    incidents = tuple(silence(*item) for item in silences)
+    longest = incidents[0].duration_ms
+    conversation = heard(incidents=incidents)
+    in_s = {name: getattr(longest, name) / 1000 for name in ("value", "low", "high")}
+    summary = replace(
+        conversation.summary, dead_air_s=Measurement.estimated(unit="s", reason="vague", **in_s)
+    )
+    given = parts(stages=STAGES, conversation=replace(conversation, summary=summary))
+    report = aggregate(given)
+    cost = [item for item in report.score.deductions if item.metric == "dead_air_s"]
+    assert [(item.band, item.value, item.points) for item in cost] == (
+        [(*taken, 10)] if taken else []
+    )
+    if taken and len(silences) == 1:
+        assert report.conversation.summary.dead_air_s.band == taken[0]
+
+
+@pytest.mark.parametrize(
+    ("severity", "band"),
+    [(Severity.INFO, "good"), (Severity.WARNING, "warning"), (Severity.CRITICAL, "critical")],
+)
+def test_the_word_of_a_yield_is_that_of_its_barge_in(severity, band):
+    slow = Measurement.measured(1100.0, "ms", low=950.0, high=1200.0)
+    turn = replace(HEARD.turns[-1], id=99, yield_ms=slow)
+    barge_in = Incident(type="barge_in", at_s=1.0, duration_ms=slow, severity=severity, turn_id=99)
+    conversation = heard(slow=1100.0, barge_ins=1, incidents=(barge_in,))
+    conversation = replace(conversation, turns=(*conversation.turns, turn))
+    report = aggregate(parts(stages=STAGES, conversation=conversation))
+    assert report.conversation.turns[-1].yield_ms.band == band
+    assert report.conversation.summary.yield_ms.worst.band == band
+
+
+@pytest.mark.parametrize(("gap_ms", "band"), [(-100.0, None), (-99.9, "good")])
+def test_an_early_start_is_no_good_gap(gap_ms, band):
+    gap = Measurement.measured(gap_ms, "ms")
+    conversation = heard(p50=gap_ms)
+    turns = (replace(HEARD.turns[-1], heard_gap_ms=gap),)
+    summary = replace(conversation.summary, first_heard_gap_ms=gap)
+    conversation = replace(conversation, turns=turns, summary=summary)
+    found = aggregate(parts(stages=STAGES, conversation=conversation)).conversation
+    figures = (found.turns[0].heard_gap_ms, found.summary.first_heard_gap_ms)
+    assert [item.band for item in (*figures, found.summary.heard_gap_ms.p50)] == [band] * 3
+
+
+def test_a_gate_on_the_yield_shows_the_yield():
+    report = aggregated(barge_ins=4, slow=1262.0)
+    for bound, outcome in ((1000.0, "fail"), (2000.0, "pass")):
+        (result,) = evaluate_gates(report, read_gates({"--max-yield-ms": bound}, []))
+        assert (result.outcome, result.value) == (outcome, 1262.0)
 
 
 def test_a_call_with_too_few_turns_is_scored_without_them_and_says_so():
@@ -93,7 +179,8 @@ def test_every_figure_of_the_conversation_gets_its_band():
     assert summary.dead_air_s.band == "critical"
     assert aggregated(dead_air_s=3.0).conversation.summary.dead_air_s.band == "warning"
     for turn in report.conversation.turns:
-        assert (turn.heard_gap_ms.value is None) == (turn.heard_gap_ms.band is None)
+        gap_ms = turn.heard_gap_ms.value
+        assert (turn.heard_gap_ms.band is None) == (gap_ms is None or gap_ms <= -100.0)
 
 
 def test_a_profile_moves_the_bands_of_the_gap():
@@ -162,7 +249,7 @@ def test_a_bound_must_be_a_number(value):
     [
         ((None, None, None, None), "no recording"),
         (("x.wav", "a.wav", None, None), "exclude each other"),
-        (("x.wav", None, None, 5.0), "exclude each other"),
+        (("x.wav", None, None, 5.0), "needs --caller and --agent"),
         ((None, "a.wav", None, None), "--agent is missing"),
         ((None, None, "b.wav", None), "--caller is missing"),
     ],

@@ -44,6 +44,22 @@ def test_expressions_evaluate_with_three_outcomes(text, holds):
     assert parse(text).verdict(lookup).holds is holds
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("wer > 0.1 and snr > 20", 25.0),
+        ("wer > 0.5 and snr > 20", 0.2),
+        ("wer > 0.1 and snr > 30", 25.0),
+        ("wer > 0.1 or snr > 20", 0.2),
+        ("wer > 0.5 or snr > 30", 25.0),
+        ("yield > 800 and kind = barge_in", 900.0),
+        ("ttft > 1", None),
+    ],
+)
+def test_a_verdict_shows_the_figure_that_decided_it(text, value):
+    assert parse(text).verdict(lookup).value == value
+
+
 def test_the_reason_of_an_unknown_is_kept():
     verdict = parse("ttft > 1000").verdict(lookup)
     assert verdict.reasons == ("ttft: not run",)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Overlap",
     "dead_airs",
+    "never_yielded",
     "overlap_severity",
     "overlaps",
     "silence_severity",
@@ -195,14 +196,42 @@ def yield_severity(
 ) -> Severity:
     """Return how bad a yield of (value, low, high) is.
 
-    Never critical where the figure could not be measured, or where it is not ``sure`` that
-    somebody barged in at all.
+    Never critical where the figure has no value, or where it is not ``sure`` that somebody barged
+    in at all. An estimated one is a lower bound that is critical itself (:func:`never_yielded`).
     """
     value, low, _ = bounds_ms
+    if sure and figure.status is Status.ESTIMATED:
+        return Severity.CRITICAL
     if sure and figure.status is Status.MEASURED and low > limits.yield_critical_ms:
         return Severity.CRITICAL
     slow = value if figure.status is Status.MEASURED else low
     return Severity.WARNING if slow > limits.yield_good_ms else Severity.INFO
+
+
+def never_yielded(
+    stop: Edge, onset: Edge, finished: Edge, *, cut: bool, limits: Thresholds
+) -> Measurement | None:
+    """Return the least that a yield lasted, where the agent never yielded and that is critical.
+
+    It had not stopped when the recording ended (``cut``), or was sure to be heard after the last
+    word of the caller, ``finished``. How much longer it went on has no bound above. None where
+    the edges are too vague for that, or where it may have been quick enough.
+    """
+    places = [(stop, "recording")] if cut else []
+    if stop.low_s >= finished.high_s:
+        places.append((finished, "caller's turn"))
+    for until, what in places:
+        _, low, high = difference(until, onset)
+        if low > limits.yield_critical_ms and round(high - low, 1) <= WIDEST_MS:
+            return Measurement.estimated(
+                low,
+                "ms",
+                reason=f"the agent had not stopped by the end of the {what}: "
+                f"at least {low:,.0f} ms",
+                method=METHOD,
+                low=low,
+            )
+    return None
 
 
 def _exactly(at_s: float) -> Edge:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from echotrace.analyzers.turn_taking.incidents import dead_airs, time_audible_ms
 from echotrace.analyzers.turn_taking.sounds import audible, length_ms, ms_between
 from echotrace.model.conversation import ChannelTalk, ConversationSummary, Percentiles
-from echotrace.model.measure import Measurement
+from echotrace.model.measure import Measurement, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +76,15 @@ def summarize(
         for which in (0, 1)
     )
     return ConversationSummary(
-        heard_gap_ms=_percentiles([turn.heard_gap_ms for turn in answered], "turn"),
+        heard_gap_ms=_percentiles(
+            [turn.heard_gap_ms for turn in answered],
+            "turn",
+            none="no turn was answered" if sides[0] else "the caller took no turn",
+        ),
         yield_ms=_percentiles(
-            [turn.yield_ms for turn in taken.turns if turn.yield_ms is not None], "barge-in"
+            [turn.yield_ms for turn in taken.turns if turn.yield_ms is not None],
+            "barge-in",
+            none="there was no barge-in to measure",
         ),
         greeting_ms=_greeting(taken.turns, start_s),
         first_heard_gap_ms=next(
@@ -141,17 +147,33 @@ def silence_only(
     return summary, tuple(incidents)
 
 
-def _percentiles(figures: Sequence[Measurement], what: str) -> Percentiles:
-    """Return the distribution of the figures that have a value."""
+def _percentiles(figures: Sequence[Measurement], what: str, *, none: str) -> Percentiles:
+    """Return the distribution of the figures that have a value; ``none`` says why there are none.
+
+    It is an estimate where most have none, or where one is only a bound.
+    """
     known = [figure for figure in figures if figure.value is not None]
     values = [figure.value for figure in known if figure.value is not None]
     few = None
     if 2 * len(known) < len(figures):
         few = f"only {len(known)} of {_number(len(figures), what)} could be measured"
     worst = max(known, key=lambda figure: figure.value or 0.0, default=None)
+    bounds = [figure for figure in known if figure.status is Status.ESTIMATED]
+    largest_is = few
+    if few is None and bounds:
+        are = "is" if len(bounds) == 1 else "are"
+        few = f"{len(bounds)} of {_number(len(known), what)} {are} known by a lower bound only"
+        largest_is = worst.reason if worst in bounds and worst is not None else few
     if worst is None or worst.value is None:
-        none = _not_one(figures, what)
-        return Percentiles(n=0, not_measured=len(figures), p50=none, p95=none, p99=none, worst=none)
+        not_one = _not_one(figures, what, none)
+        return Percentiles(
+            n=0,
+            not_measured=len(figures),
+            p50=not_one,
+            p95=not_one,
+            p99=not_one,
+            worst=not_one,
+        )
     p50, p95, p99 = (_quantile(values, q, what, few) for q in NEEDED)
     largest = {"method": "largest", "low": worst.low, "high": worst.high, "n": len(values)}
     return Percentiles(
@@ -160,7 +182,7 @@ def _percentiles(figures: Sequence[Measurement], what: str) -> Percentiles:
         p50=p50,
         p95=p95,
         p99=p99,
-        worst=_figure(worst.value, few, **largest),
+        worst=_figure(worst.value, largest_is, **largest),
     )
 
 
@@ -191,9 +213,9 @@ def _figure(value: float, few: str | None, **extra: float | str | None) -> Measu
     return Measurement.estimated(value, "ms", reason=few, **extra)
 
 
-def _not_one(figures: Sequence[Measurement], what: str) -> Measurement:
+def _not_one(figures: Sequence[Measurement], what: str, none: str) -> Measurement:
     if not figures:
-        return Measurement.not_measurable("ms", f"there was no {what} to measure")
+        return Measurement.not_measurable("ms", none)
     return Measurement.not_measurable(
         "ms", f"none of {_number(len(figures), what)} could be measured: {figures[0].reason}"
     )
@@ -236,6 +258,13 @@ def _silence(incidents: Sequence[Incident]) -> tuple[Measurement, Measurement]:
     total_s = sum(figure.value or 0.0 for figure in lasting) / 1000.0
     counted = len(lasting)
     total = Measurement.measured(round(total_s, 4), "s", n=counted)
+    unsure = [figure for figure in lasting if figure.status is Status.ESTIMATED]
+    if unsure:
+        are = "is" if len(unsure) == 1 else "are"
+        reason = f"{len(unsure)} of {_number(counted, 'silence')} {are} estimated"
+        total = Measurement.estimated(
+            round(total_s, 4), "s", reason=f"{reason}: {unsure[0].reason}", n=counted
+        )
     if longest is None:
         return Measurement.measured(0.0, "s", n=0), total
     return (

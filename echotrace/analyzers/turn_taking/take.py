@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from echotrace.analyzers.turn_taking.drafts import Draft, caller_turns, chains, distribute
 from echotrace.analyzers.turn_taking.incidents import (
     dead_airs,
+    never_yielded,
     overlap_severity,
     overlaps,
     silence_severity,
@@ -215,16 +216,20 @@ class _Call:
         if draft.interrupted is None or draft.by is None:
             return
         stop, onset = draft.interrupted.end, draft.by.start
-        if ms_between(self._end_s, stop.at_s) <= CUT_MS:
-            cut = "the recording ends while the agent talks on"
-            draft.yielded = Measurement.not_measurable("ms", cut)
+        # A short sound may be a backchannel that the agent's last words happened to follow, and a
+        # voice from the crowd may be taken for the caller's: neither raises the alarm.
+        sure = not self._crowd and difference(draft.by.end, onset)[1] >= BACKCHANNEL_MS
+        cut = ms_between(self._end_s, stop.at_s) <= CUT_MS
+        if cut:
+            reason = "the recording ends while the agent talks on"
+            draft.yielded = Measurement.not_measurable("ms", reason)
         else:
             draft.yielded = between(
                 stop, onset, names=("the agent's last word ends", "the caller's first word begins")
             )
-        # A short sound may be a backchannel that the agent's last words happened to follow, and a
-        # voice from the crowd may be taken for the caller's: neither raises the alarm.
-        sure = not self._crowd and difference(draft.by.end, onset)[1] >= BACKCHANNEL_MS
+        if sure and draft.yielded.value is None:
+            bound = never_yielded(stop, onset, draft.said[-1].end, cut=cut, limits=self._limits)
+            draft.yielded = bound or draft.yielded
         draft.incidents.append(
             Incident(
                 type="barge_in",

@@ -236,7 +236,8 @@ def _pace(summary: ConversationSummary, page: Page) -> Text:
             pauses = f"{item.pauses:,} pause{'' if item.pauses == 1 else 's'}"
             told.append(f"{pauses} up to {page.data(figure(item.longest_pause_ms))}")
         if told:
-            parts.append(Text(f"{page.data(item.role, limit=12)} {', '.join(told)}"))
+            who = "" if item.role in ("mixed", "unknown") else f"{page.data(item.role, limit=12)} "
+            parts.append(Text(f"{who}{', '.join(told)}"))
     return _joined(parts, "; ")
 
 

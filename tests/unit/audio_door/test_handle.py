@@ -270,6 +270,26 @@ def test_dead_and_inverted_channels_are_named_and_stay(opened):
     assert (silent.channels, codes(silent)) == (2, [])
 
 
+@pytest.mark.parametrize(
+    ("seconds", "level", "cut", "said"),
+    [
+        (4.0, 0.0, {}, "channel 1 carries no signal while another does"),
+        (4.0, 1e-4, {}, None),
+        (11.0, 1e-4, {}, "channel 1 carries nearly no signal (-80 dBFS) while another does"),
+        (11.0, 0.0, {"start_s": 4.0, "end_s": 6.0}, None),
+        (30.0, 0.0, {"start_s": 4.0, "end_s": 15.0}, "channel 1 carries no signal"),
+        (11.0, 1e-3, {}, None),
+    ],
+)
+def test_a_short_pause_is_no_dead_channel(opened, seconds, level, cut, said):
+    mono = voice(seconds)
+    faint = np.random.default_rng(1).normal(0, 1, len(mono)) * level
+    audio = opened(encode(np.stack([mono, faint], axis=1), RATE, "WAV", "FLOAT"), **cut)
+    messages = [item.message for item in audio.findings if item.code == "DEAD_CHANNEL"]
+    assert len(messages) == (said is not None)
+    assert said is None or messages[0].startswith(said)
+
+
 def test_the_callers_channel_is_scored(opened):
     data = encode(np.stack([voice(1.0), tone(1.0)], axis=1), RATE, "WAV")
     audio = opened(data, caller_channel=1)

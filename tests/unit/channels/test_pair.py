@@ -229,6 +229,13 @@ def test_a_silent_side_is_a_dead_channel(pair):
     assert audio.channels == 2
 
 
+def test_a_pause_of_one_side_in_a_cut_is_no_dead_channel(pair):
+    late = np.concatenate([np.zeros(12 * RATE, np.float32), AGENT])
+    long = np.tile(CALLER, 8)
+    assert codes(pair(mono(long), mono(late), start_s=2.0, end_s=4.0)) == []
+    assert codes(pair(mono(long), mono(late), end_s=11.0)) == ["DEAD_CHANNEL"]
+
+
 @pytest.mark.parametrize("offset", [math.nan, math.inf, -math.inf])
 def test_an_offset_that_is_no_time_is_refused(pair, offset):
     with pytest.raises(UsageError) as caught:
@@ -241,6 +248,40 @@ def test_an_offset_beyond_the_cap_is_too_long_and_costs_no_memory(pair, offset):
     with pytest.raises(InputError) as caught:
         pair(mono(CALLER), mono(AGENT), offset=offset, max_duration_s=3_600)
     assert caught.value.code == "TOO_LONG"
+    assert f"--agent-offset-ms {offset:.12g}" in caught.value.what
+    assert ("after" if offset > 0 else "before") in caught.value.why
+    assert "milliseconds" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("caller_s", "agent_s", "offset_s", "said"),
+    [
+        (40.0, 20.0, 0.0, ["the agent's recording ends 20.0 s before the caller's: 50% "]),
+        (20.0, 40.0, 0.0, ["the caller's recording ends 20.0 s before the agent's: 50% "]),
+        (40.0, 20.0, 20.0, ["the agent's recording begins 20.0 s after the caller's: 50% "]),
+        (30.0, 30.0, -15.0, ["the caller's recording begins 15.0 s", "the agent's recording ends"]),
+        (40.0, 31.0, 0.0, []),
+        (60.0, 49.0, 0.0, []),
+        (8.0, 2.0, 0.0, []),
+        (20.0, 20.0, 30.0, []),
+    ],
+)
+def test_a_side_that_lacks_much_of_the_call_is_named(pair, caller_s, agent_s, offset_s, said):
+    audio = pair(
+        mono(voice(caller_s, 8_000, seed=1), 8_000),
+        mono(voice(agent_s, 8_000, seed=2), 8_000),
+        offset=offset_s * 1000,
+    )
+    found = [item.message for item in audio.findings if item.code == "SIDE_SHORT"]
+    assert len(found) == len(said)
+    for message_, words in zip(found, said, strict=True):
+        assert message_.startswith(words)
+
+
+def test_a_cut_inside_both_sides_lacks_nothing(pair):
+    sides = [mono(voice(seconds, 8_000, seed=3), 8_000) for seconds in (40.0, 20.0)]
+    assert "SIDE_SHORT" not in codes(pair(*sides, end_s=19.0))
+    assert "SIDE_SHORT" in codes(pair(*sides, end_s=35.0))
 
 
 @pytest.mark.parametrize("side", [0, 1])

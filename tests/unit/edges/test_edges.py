@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echotrace.audio import edge_features
 from echotrace.audio.levels import active_level
+from echotrace.fixtures.codec import mu_law, telephone_band
 
 RATE = 16_000
 NOISES = ("white", "pink", "brown", "office", "car", "hum")
@@ -83,6 +85,26 @@ def test_edges_stay_true_in_noise(call, speech_of, noisy, defined, kind, snr_db,
     assert np.max(errors) <= worst_ms
     assert np.mean(held) >= 0.85
     assert np.median(widths) <= 0.2
+
+
+def test_edges_stay_true_on_a_noisy_telephone_line(call, speech_of, noisy, defined):
+    stem = telephone_band(call[0], RATE)
+    truth = joined(defined(stem))
+    line = soxr.resample(noisy(stem, "white", 15), RATE, 8000)
+    heard = soxr.resample(mu_law(line.astype(np.float32)), 8000, RATE)
+    found = speech_of(heard)
+    errors = gap_errors(found, truth)
+    assert np.mean(errors) <= 35
+    assert np.max(errors) <= 150
+    assert found.level_dbfs == pytest.approx(active_level(stem).level_dbfs, abs=1)
+
+
+def test_another_voice_leaking_in_starts_nothing(call, speech_of, defined):
+    leak = np.roll(call[1], 1200) * np.float32(0.08)
+    found = speech_of(call[0] + leak)
+    errors = gap_errors(found, joined(defined(call[0])))
+    assert len(found.stretches) <= len(defined(call[0])) + 1
+    assert np.mean(errors) <= 30
 
 
 @given(

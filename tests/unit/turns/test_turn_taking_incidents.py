@@ -7,6 +7,8 @@ import pytest
 from echotrace.config.thresholds import Thresholds
 from tests.fakes.talk import LIMITS, edge, incidents, outline, side, taken
 
+ESTIMATED = "estimated"
+
 
 def test_a_barge_in_counts_from_the_callers_onset_to_the_agents_last_sound():
     found = taken([(4.0, 6.0)], [(1.0, 4.45), (6.7, 8.0)])
@@ -164,11 +166,48 @@ def test_a_barge_in_that_stays_without_an_answer_is_missed_too():
 
 
 def test_a_yield_is_unknown_where_the_recording_ends_first():
-    found = taken([(4.0, 5.0)], [(1.0, 8.0)], end_s=8.0)
+    found = taken([(4.0, 4.8)], [(1.0, 4.9)], end_s=4.9)
     assert found.turns[1].yield_ms.reason == "the recording ends while the agent talks on"
     assert found.turns[1].heard_gap_ms.reason == (
-        "the agent talked on, and the recording ends after 3.0 s"
+        "the agent talked on, and the recording ends after 0.1 s"
     )
+    assert incidents(found, "barge_in") == [("barge_in", 4.0, None, "warning")]
+
+
+@pytest.mark.parametrize("said_until_s", [5.0, 8.0])
+def test_an_agent_that_never_yields_is_judged_by_the_least_that_is_known(said_until_s):
+    found = taken([(4.0, said_until_s)], [(1.0, 8.0)], end_s=8.0)
+    slow = found.turns[1].yield_ms
+    assert (slow.value, slow.low, slow.high, slow.status.value) == (4000.0, 4000.0, None, ESTIMATED)
+    reason = "the agent had not stopped by the end of the recording: at least 4,000 ms"
+    assert slow.reason == reason
+    assert incidents(found, "barge_in") == [("barge_in", 4.0, 4000.0, "critical")]
+
+
+def test_a_vague_stop_after_the_callers_turn_leaves_a_bound():
+    onset, stop = edge(4.0, early=0.05, late=0.05), edge(7.0, early=0.3, late=0.3)
+    found = taken(side((onset, 6.0)), side((1.0, stop)))
+    slow = found.turns[1].yield_ms
+    assert (slow.value, slow.status.value) == (1950.0, ESTIMATED)
+    reason = "the agent had not stopped by the end of the caller's turn: at least 1,950 ms"
+    assert slow.reason == reason
+    assert incidents(found, "barge_in")[0][3] == "critical"
+    short = taken(side((onset, 5.0)), side((1.0, stop)))
+    assert short.turns[1].yield_ms.value is None
+    assert incidents(short, "barge_in")[0][3] == "warning"
+
+
+def test_a_voice_in_a_crowd_leaves_no_bound():
+    crowd = side((4.0, 5.0), surroundings="crowd")
+    found = taken(crowd, side((1.0, 8.0)), end_s=8.0)
+    assert found.turns[1].yield_ms.value is None
+    assert incidents(found, "barge_in") == [("barge_in", 4.0, None, "warning")]
+
+
+def test_a_vague_last_sound_before_the_end_leaves_no_bound():
+    stop = edge(8.0, early=0.5)
+    found = taken(side((4.0, 8.0)), side((1.0, stop)), end_s=8.0)
+    assert incidents(found, "barge_in") == [("barge_in", 4.0, None, "warning")]
 
 
 def test_talk_over_leaves_pauses_out_and_warns_from_a_second():
@@ -176,6 +215,16 @@ def test_talk_over_leaves_pauses_out_and_warns_from_a_second():
     assert incidents(found, "talk_over") == [("talk_over", 2.0, 900.0, "info")]
     found = taken([(2.0, 4.0)], [(1.0, 3.0)])
     assert incidents(found, "talk_over") == [("talk_over", 2.0, 1000.0, "warning")]
+
+
+def test_talk_over_is_shorter_than_the_yield_by_the_pauses_of_either_side():
+    for caller, agent in (
+        ([(2.0, 5.0)], [(1.0, 2.5), (2.89, 3.26)]),
+        ([(2.0, 2.5), (2.89, 5.0)], [(1.0, 3.26)]),
+    ):
+        found = taken(caller, agent)
+        assert found.turns[1].yield_ms.value == 1260.0
+        assert [item[2] for item in incidents(found, "talk_over")] == [870.0]
 
 
 def test_talk_over_has_the_uncertainty_of_its_outer_edges():

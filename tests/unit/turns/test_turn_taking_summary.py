@@ -72,7 +72,9 @@ def test_turns_without_an_answer_are_no_gaps():
     assert found.missed_responses == 1
     lonely = summary([(1.0, 2.0)], [], end_s=3.0).heard_gap_ms
     assert (lonely.n, lonely.not_measured) == (0, 0)
-    assert lonely.p50.reason == "there was no turn to measure"
+    assert lonely.p50.reason == lonely.worst.reason == "no turn was answered"
+    greeted = summary([], [(1.0, 2.0)], end_s=3.0).heard_gap_ms
+    assert greeted.p50.reason == "the caller took no turn"
 
 
 def test_yields_are_a_distribution_of_their_own():
@@ -83,6 +85,27 @@ def test_yields_are_a_distribution_of_their_own():
     assert found.barge_ins == 5
     calm = summary(*conversation([500])).yield_ms
     assert calm.worst.reason == "there was no barge-in to measure"
+
+
+def test_a_yield_that_is_only_a_bound_makes_estimates():
+    caller = [(10.0 * k + 4.0, 10.0 * k + 6.0) for k in range(5)]
+    agent = [(10.0 * k + 1.0, 10.0 * k + 4.2) for k in range(4)]
+    found = summary(caller, [*agent, (41.0, 47.0)], end_s=47.0).yield_ms
+    assert (found.n, found.not_measured, found.worst.value) == (5, 0, 3000.0)
+    assert found.worst.status is found.p50.status is Status.ESTIMATED
+    assert "at least 3,000 ms" in found.worst.reason
+    assert found.p50.reason == "1 of 5 barge-ins is known by a lower bound only"
+    longer = summary([*caller[:4], (41.5, 46.0)], [(1.0, 5.9), *agent[1:], (40.9, 43.0)])
+    assert longer.yield_ms.worst.status is Status.MEASURED
+
+
+def test_the_sum_of_silences_is_as_sure_as_its_parts():
+    vague = edge(2.0, early=0.2, late=0.3, doubt="hidden in noise")
+    found = summary([(1.0, vague)], [(6.0, 8.0), (12.0, 14.0)])
+    total = found.dead_air_total_s
+    assert (total.value, total.n, total.status) == (8.0, 2, Status.ESTIMATED)
+    assert total.reason.startswith("1 of 2 silences is estimated: one end lies somewhere")
+    assert total.reason.endswith("hidden in noise")
 
 
 def test_greeting_and_first_turn_stand_apart():
