@@ -48,8 +48,8 @@ class Seen:
     """What is known per 8 ms frame.
 
     ``logits`` (frames, OUTPUTS) are the net's; ``audible`` marks frames above the threshold,
-    ``sounding`` those less than 15 dB below it, ``loud`` those 10 dB above; ``clear`` marks where
-    the noise is far below it, ``voiced`` what the speech detector takes for speech, anybody's.
+    ``sounding`` those less than 15 dB below it, ``loud`` those 10 dB above it; ``clear`` marks
+    where the noise is far below it, ``voiced`` what the detector takes for speech, anybody's.
     ``held`` is the share of a posterior that an interval is to hold.
     """
 

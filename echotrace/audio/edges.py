@@ -43,13 +43,15 @@ MOST_NOISE: Final = 0.6
 """The mean noise over the threshold up to which that holds: above, there is noise at times."""
 SOUNDING: Final = 10**-1.5
 LOUD: Final = 10.0
-"""Powers over the threshold, for following a room's sound beside a voice."""
+"""Powers over the threshold: what follows a voice out of its room, and what no room tone is."""
 SILENT: Final = 10**2.5
 """25 dB: where the channel falls silent so far below the threshold, what comes and goes with the
 voice (its room, its breath) is heard with it."""
 SHORTEST_SPEECH: Final = 8
 CERTAIN: Final = 0.8
 """A stretch needs 64 ms of near speech, and one frame the net is sure of."""
+LOUD_SHARE: Final = 0.1
+"""A tenth of a stretch lies less than 10 dB below the active level; of a near voice half does."""
 SECOND_LOOK_DB: Final = 0.5
 """The net is shown a channel again when the level it was shown it with was so far off."""
 QUIET_SNR_DB: Final = 35.0
@@ -80,7 +82,7 @@ def find_speech(read: Read, features: ChannelFeatures) -> ChannelSpeech:
     if better is not None:
         level = better
         seen = _look(read, features, level)
-    coarse = _coarse(seen.near, seen.clear & ~seen.audible)
+    coarse = _coarse(seen)
     if not coarse:
         return ChannelSpeech(stretches=())
     snr_db = level.snr_db
@@ -151,14 +153,15 @@ def _second_level(features: ChannelFeatures, seen: Seen, level: NearLevel) -> Ne
     return again
 
 
-def _coarse(near: NDArray[np.float64], silent: Mask) -> list[tuple[int, int]]:
+def _coarse(seen: Seen) -> list[tuple[int, int]]:
     """Return [first, last) frames of the stretches, short pauses filled.
 
-    ``silent`` marks frames known to be inaudible: long runs of them are pauses whatever the net
-    says.
+    Long runs of frames known to be inaudible are pauses whatever the net says, and what never
+    comes near the speaker's level is somebody else.
     """
+    near = seen.near
     mask = near > 0.5
-    for first, last in runs(silent):
+    for first, last in runs(seen.clear & ~seen.audible):
         if last - first >= SHORTEST_PAUSE:
             mask[first:last] = False
     for first, last in runs(~mask):
@@ -167,7 +170,9 @@ def _coarse(near: NDArray[np.float64], silent: Mask) -> list[tuple[int, int]]:
     return [
         (first, last)
         for first, last in runs(mask)
-        if near[first:last].sum() >= SHORTEST_SPEECH and near[first:last].max() > CERTAIN
+        if near[first:last].sum() >= SHORTEST_SPEECH
+        and near[first:last].max() > CERTAIN
+        and seen.loud[first:last].mean() >= LOUD_SHARE
     ]
 
 

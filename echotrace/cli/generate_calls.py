@@ -48,11 +48,11 @@ def generate_calls(
         int,
         typer.Option("--sample-rate", help="In Hz: 8000, 16000, 24000, 32000 or 48000."),
     ] = 16_000,
-    allow_noisy: Annotated[
+    clean_only: Annotated[
         bool,
         typer.Option(
-            "--allow-noisy",
-            help="Use clips with noise of their own too; edges are not exact then.",
+            "--clean-only",
+            help="Leave out clips with noise of their own: their edges are not exact.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -79,7 +79,7 @@ def generate_calls(
             hint=f"--sample-rate {', '.join(str(rate) for rate in RATES_HZ)}",
             code="RATE",
         )
-    clips = find_speech_clips(speech_dir, allow_noisy=allow_noisy)
+    clips = find_speech_clips(speech_dir, clean_only=clean_only)
     skipped = _Skipped(clips)
     skipped.report()
     if len(clips.voices) == 1:
@@ -152,21 +152,27 @@ class _Skipped:
     def __init__(self, clips: Clips) -> None:
         self._clips = clips
         self._unusable = 0
-        self._noisy = 0
+        self._left_out = 0
 
     def report(self) -> None:
         """Name what is new; only the first few of a kind are named."""
         self._unusable = self._name(self._clips.unusable, self._unusable)
-        self._noisy = self._name(self._clips.noisy, self._noisy)
+        self._left_out = self._name(self._clips.left_out, self._left_out)
 
     def finish(self) -> None:
         """Count those that were not named."""
         if self._unusable > _NAMED:
             tell(f"echotrace: skipped {self._unusable} files in all that cannot be read")
-        if self._noisy > _NAMED:
+        if self._left_out > _NAMED:
+            tell(f"echotrace: skipped {self._left_out} files in all that are not clean")
+        kept = len(self._clips.noisy) - len(self._clips.left_out)
+        if kept:
+            name, why = next(iter(self._clips.noisy.items()))
+            clips = "clip is" if kept == 1 else "clips are"
             tell(
-                f"echotrace: skipped {self._noisy} files in all that are not clean; "
-                "--allow-noisy keeps them"
+                f"echotrace: warning: {kept} {clips} {printable_line(why)} "
+                f"({printable_line(name)}): edges are partly those of the noise; "
+                "--clean-only leaves such clips out"
             )
 
     @staticmethod

@@ -143,21 +143,27 @@ def test_clips_that_are_not_clean_are_skipped_and_no_junk(home, speech, tmp_path
                 noise = np.random.default_rng(1).normal(0, 0.005, len(samples))
                 soundfile.write(folder / name / path.name, samples + noise, rate)
     arguments = ("--speech-dir", folder, "--calls", "1", "--out-dir")
-    result = generate(*arguments, home / "out", home=home)
+    result = generate(*arguments, home / "out", "--clean-only", home=home)
     assert result.code == 0
     assert result.stderr.count("skipped bert/") == 4
     assert "not clean: its own noise is " in result.stderr
     assert "warning: only one voice" in result.stderr
-    kept = generate(*arguments, home / "kept", "--allow-noisy", home=home)
+    kept = generate(*arguments, home / "kept", home=home)
     assert kept.code == 0
     assert "skipped" not in kept.stderr
-    assert "warning" not in kept.stderr
+    assert "clips are not clean: its own noise is " in kept.stderr
+    assert "--clean-only leaves such clips out" in kept.stderr
+    truth = json.loads((home / "kept" / "call-0001.json").read_text("utf-8"))
+    assert truth["noisy"]
+    assert all(name.startswith("bert/") for name in truth["noisy"])
     nothing = generate(
-        "--speech-dir", folder / "bert", "--out-dir", home / "none", "--calls", "1", home=home
+        *("--speech-dir", folder / "bert", "--out-dir", home / "none", "--calls", "1"),
+        "--clean-only",
+        home=home,
     )
     assert nothing.code == 3
     assert "4 of the clips are not clean" in nothing.stderr
-    assert "--allow-noisy" in nothing.stderr
+    assert "--clean-only" in nothing.stderr
 
 
 @pytest.mark.parametrize(
