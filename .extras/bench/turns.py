@@ -51,6 +51,7 @@ LOCAL_DISTRIBUTIONS = {"silero": "faster-whisper", "librosa": "librosa"}
 class Plan:
     """What every worker needs to know."""
 
+    clean_only: bool
     speech: Path
     seed: int
     roles_told: bool
@@ -62,13 +63,13 @@ class Plan:
 _clips = None
 
 
-def set_up(speech: Path, folder: str) -> None:
+def set_up(speech: Path, folder: str, clean_only: bool) -> None:
     """Find the clips once per worker, away from settings that lie in the current folder."""
     global _clips
     from echotrace.fixtures.calls import find_speech_clips
 
     os.chdir(folder)
-    _clips = find_speech_clips(speech)
+    _clips = find_speech_clips(speech, clean_only=clean_only)
 
 
 def one_call(plan: Plan, condition: str, index: int) -> tuple[str, list[tuple[Reading, Score]]]:
@@ -126,7 +127,10 @@ def measure(
     with (
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(
-            workers, mp_context=context, initializer=set_up, initargs=(plan.speech, folder)
+            workers,
+            mp_context=context,
+            initializer=set_up,
+            initargs=(plan.speech, folder, plan.clean_only),
         ) as pool,
     ):
         waiting = {pool.submit(one_call, plan, *job): job for job in jobs}
@@ -148,6 +152,9 @@ def measure(
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speech-dir", type=Path, help="clean speech that nothing was tuned on")
+    parser.add_argument(
+        "--any-clips", action="store_true", help="also clips with noise of their own"
+    )
     parser.add_argument("--calls", type=int, default=70, help="calls of all conditions together")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument(
@@ -180,6 +187,7 @@ def main() -> int:
     each = -(-options.calls // len(conditions))
     versions, python = plan_peers(options)
     plan = Plan(
+        clean_only=not options.any_clips,
         speech=options.speech_dir.absolute(),
         seed=options.seed,
         roles_told=options.roles == "told",
