@@ -36,6 +36,8 @@ async def draw_app(reports: dict[str, Report]) -> str:
     app = EchoTraceApp([Saved(name=name, report=report) for name, report in reports.items()])
     async with app.run_test(size=APP_SIZE) as pilot:
         await pilot.pause()
+        await pilot.press("n")  # the call comes second
+        await pilot.pause()
         return app.export_screenshot(title="echotrace demo")
 
 

@@ -26,7 +26,8 @@ SHORTEST_PAUSE: Final = 25
 REACH: Final = 64
 """0.512 s: how far an edge is looked for on both sides of where the stretch seems to begin."""
 HELD: Final = 0.965
-"""The share of the posterior that an interval holds; of the truths it then holds 92 to 100 %."""
+"""The share of the posterior that an interval holds; it then held 92 to 100 % of the true gaps of
+the training voices, fewer of voices whose clips end in rumble near the threshold."""
 HELD_ON_LINE: Final = 0.95
 """The same for a telephone line: it was learnt with edges of what the line carries and of what was
 said, which makes its posteriors longer."""

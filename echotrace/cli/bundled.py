@@ -44,9 +44,10 @@ def demo_runs() -> Iterator[tuple[str, RunRequest, Settings]]:
         cpu_threads=1,
     )
     for truth in truths:
+        turns = () if truth["caller_channel"] is None else ("turns",)
         request = RunRequest(
             path=str(DEMO_FOLDER / truth["file"]),
-            stages=("signal", "transcription", "llm"),
+            stages=("signal", *turns, "transcription", "llm"),
             inputs=Inputs(reference=truth["reference"]),
             synthetic=True,
         )
