@@ -88,6 +88,21 @@ class Terminal:
         """Wait for a question and its prompt, then answer."""
         return self.expect(title).prompt().type(text)
 
+    def leave(self, key):
+        """Type a key that leaves, again where it was lost on the way; return the exit code.
+
+        A signal that comes while the interpreter runs a destructor is lost, as it is for a person.
+        """
+        for _ in range(3):
+            self.type(key, enter=False)
+            end = time.monotonic() + self._limit_s / 4
+            while (left := end - time.monotonic()) > 0:
+                if not self._read(left):
+                    break
+            if left > 0 and time.monotonic() < end:
+                break
+        return self.wait()
+
     def wait(self):
         """Read to the end and return the exit code."""
         end = time.monotonic() + self._limit_s
