@@ -14,7 +14,7 @@ from echotrace.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["check_target", "write_text"]
+__all__ = ["check_target", "write_bytes", "write_text"]
 
 
 def check_target(path: Path, *, force: bool, inputs: Sequence[str] = ()) -> None:
@@ -68,10 +68,22 @@ def write_text(path: Path, text: str) -> None:
         if _is_special(path):
             _write_special(path, text)
             return
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a temporary file beside it, then a rename.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written.
+    """
+    try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(name).chmod(0o666 & ~_umask())
