@@ -86,7 +86,10 @@ async def check_llm(settings: Settings, environ: Mapping[str, str]) -> CheckResu
 
 
 def check_stt(name: str, settings: Settings) -> CheckResult:
-    """Load an engine and let it hear half a second of silence; nothing is downloaded."""
+    """Load an engine and let it hear half a second of silence; nothing is downloaded.
+
+    A server is only asked for its list of models: no audio is sent.
+    """
     from echotrace.providers.stt.choose import choose_engine
     from echotrace.telemetry import TelemetryCollector
 
@@ -116,6 +119,8 @@ def check_stt(name: str, settings: Settings) -> CheckResult:
             exit_code=ExitCode.MISSING,
         )
     text = f"{engine.name} loads in {load_ms / 1000:.1f} s and runs"
+    if engine.sent_to is not None:
+        text = f"{engine.sent_to} answers; whether {engine.name} takes the key, a run will show"
     if choice.doubt:
         text = f"{engine.name} stands in: tiny is not on this machine; error rates are estimates"
     return CheckResult(ok=True, text=text)

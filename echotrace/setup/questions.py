@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echotrace.config.secrets import Secret, get_secret
-from echotrace.errors import MissingDependencyError, UsageError
+from echotrace.errors import MissingDependencyError, ProviderError, UsageError
 from echotrace.setup.providers import facts_of, provider_names
 from echotrace.setup.question import Option, Question, refuse_key
 from echotrace.setup.speech_models import (
@@ -166,6 +166,8 @@ def check_engine(name: str, detected: Detected, answers: Answers) -> str:
     except MissingDependencyError as error:
         if error.code == "MODEL_FOLDER":
             raise UsageError(error.what, why=error.why, hint=error.hint, code=error.code) from None
+    except ProviderError:  # a server that has no key yet; trying the engine says so
+        pass
     return text
 
 

@@ -125,7 +125,7 @@ def _language_model(detected: Detected, flags: Flags, answers: Answers) -> Answe
 def _from_environment(answers: Answers, environ: Mapping[str, str]) -> Answers:
     """Add the key and the address of the provider that was chosen."""
     from echotrace.config.secrets import get_secret
-    from echotrace.providers.llm.address import parse_address
+    from echotrace.providers.address import parse_address
 
     facts = facts_of(answers.provider or "")
     if facts.key_variable is not None:

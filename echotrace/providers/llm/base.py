@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from echotrace.providers.exchange import Exchange
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
@@ -46,32 +48,6 @@ class TokenEvent:
     at_ns: int
     text: str = ""
     tokens: int | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Exchange:
-    """What one HTTP exchange looked like from this side; filled in while it goes on.
-
-    All ``*_ns`` are ``time.perf_counter_ns()``. ``connect_ms`` holds DNS and TCP, ``tls_ms`` the
-    handshake; both stay None when an open connection was used again. ``body`` is the beginning of
-    an error's body, without secrets.
-    """
-
-    started_ns: int
-    sent_ns: int | None = None
-    received_ns: int = 0
-    connect_ms: float | None = None
-    tls_ms: float | None = None
-    status: int | None = None
-    content_type: str = ""
-    retry_after: str | None = None
-    location: str | None = None
-    body: str = ""
-
-    @property
-    def reused(self) -> bool:
-        """Whether the request went over a connection that was open already."""
-        return self.connect_ms is None and self.sent_ns is not None
 
 
 class LlmProvider(Protocol):

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from echotrace.config.paths import secrets_file
 from echotrace.config.secrets import Secret, get_secret
-from echotrace.errors import ConfigError, ProviderError, UsageError
+from echotrace.errors import ProviderError, UsageError
 from echotrace.model.measure import Finding, Severity
-from echotrace.providers.llm.address import Address, parse_address
+from echotrace.providers.address import Address, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,10 +98,9 @@ def build(choice: Choice, settings: Settings) -> LlmProvider:
         from echotrace.providers.llm.mock import MockProvider
 
         return MockProvider(seed=settings.llm.mock_seed)
-    import httpx
+    from echotrace.providers.wire import refused_address
 
-    problem = ""
-    try:
+    with refused_address(choice.name, choice.address):
         if choice.name == "groq" and choice.key is not None:
             from echotrace.providers.llm.groq import GroqProvider
 
@@ -121,20 +120,6 @@ def build(choice: Choice, settings: Settings) -> LlmProvider:
             offline=settings.offline,
             key=choice.key,
         )
-    except (httpx.InvalidURL, UnicodeError) as error:
-        problem = type(error).__name__
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            "the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be used",
-            why=error.strerror or type(error).__name__,
-            hint="correct the variable, or unset it",
-            code="BAD_CERTIFICATES",
-        ) from None
-    raise ConfigError(
-        f"{choice.name}'s address {choice.address.shown} cannot be used",
-        why=f"the HTTP library refuses it ({problem})",
-        code="BAD_BASE_URL",
-    )
 
 
 def _by_itself(settings: Settings, model: str | None, env: Mapping[str, str]) -> Choice:

@@ -11,22 +11,17 @@ import anyio
 import groq
 import httpx
 
+from echotrace.providers.failures import Target, unknown_model
 from echotrace.providers.llm.base import SYSTEM_PROMPT, WARM_UP_PROMPT, Exchange, TokenEvent
-from echotrace.providers.llm.failures import (
-    Target,
-    broken_off,
-    explain,
-    not_a_stream,
-    unknown_model,
-)
-from echotrace.providers.llm.wire import Wire
+from echotrace.providers.llm.failures import LLM, broken_off, explain, not_a_stream
+from echotrace.providers.wire import SSE_ENDS, Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     from echotrace.config.secrets import Secret
     from echotrace.errors import ProviderError
-    from echotrace.providers.llm.address import Address
+    from echotrace.providers.address import Address
 
 __all__ = ["GroqProvider"]
 
@@ -45,6 +40,7 @@ class GroqProvider:
         self.model = model
         self.sent_to = address.shown
         self.target = Target(
+            kind=LLM,
             provider=self.name,
             model=model,
             host=address.shown,
@@ -57,7 +53,7 @@ class GroqProvider:
             offline=offline,
             tls=address.url.startswith("https:"),
             secrets=(key,),
-            event_per_line=False,
+            ends=SSE_ENDS,
         )
         self._client = groq.AsyncGroq(
             api_key=key.reveal(),

@@ -10,21 +10,16 @@ import anyio
 import ollama
 
 from echotrace.errors import ProviderError
+from echotrace.providers.failures import Target, unknown_model
 from echotrace.providers.llm.base import SYSTEM_PROMPT, WARM_UP_PROMPT, Exchange, TokenEvent
-from echotrace.providers.llm.failures import (
-    Target,
-    broken_off,
-    explain,
-    not_a_stream,
-    unknown_model,
-)
-from echotrace.providers.llm.wire import Wire
+from echotrace.providers.llm.failures import LLM, broken_off, explain, not_a_stream
+from echotrace.providers.wire import LINE_ENDS, Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     from echotrace.config.secrets import Secret
-    from echotrace.providers.llm.address import Address
+    from echotrace.providers.address import Address
 
 __all__ = ["OllamaProvider"]
 
@@ -53,6 +48,7 @@ class OllamaProvider:
         self.model = model
         self.sent_to = address.shown
         self.target = Target(
+            kind=LLM,
             provider=self.name,
             model=model or "",
             host=address.shown,
@@ -66,7 +62,7 @@ class OllamaProvider:
             offline=offline,
             tls=address.url.startswith("https:"),
             secrets=secrets,
-            event_per_line=True,
+            ends=LINE_ENDS,
         )
         self._client = ollama.AsyncClient(
             host=address.url,

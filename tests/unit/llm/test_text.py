@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from echotrace.config.secrets import Secret
 from echotrace.errors import ConfigError
-from echotrace.providers.llm.address import is_loopback, parse_address
-from echotrace.providers.llm.scrub import one_line, scrub
+from echotrace.providers.address import is_loopback, parse_address
+from echotrace.providers.scrub import one_line, scrub
 
 keys = st.text(string.ascii_letters + string.digits + "_-", min_size=8, max_size=60)
 

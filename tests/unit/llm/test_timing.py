@@ -8,7 +8,7 @@ import pytest
 
 from echotrace.config.secrets import Secret
 from echotrace.model.measure import Status
-from echotrace.providers.llm.address import parse_address
+from echotrace.providers.address import parse_address
 from echotrace.providers.llm.groq import GroqProvider
 from echotrace.providers.llm.measure import take_sample
 from echotrace.providers.llm.ollama import OllamaProvider

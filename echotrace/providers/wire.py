@@ -1,4 +1,4 @@
-"""The HTTP client under both SDKs: stamps, limits, and no connection that was not asked for.
+"""The HTTP client under all SDKs: stamps, limits, and no connection that was not asked for.
 
 The SDKs give no time stamps, follow redirects, read proxies and netrc from the environment and
 buffer without limit. This transport sits below them: it stamps the moment a request goes out and
@@ -14,27 +14,30 @@ import logging
 import ssl
 import time
 import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from echotrace.providers.llm.address import is_loopback
-from echotrace.providers.llm.base import Exchange
-from echotrace.providers.llm.scrub import SecretFilter, scrub
+from echotrace.errors import ConfigError
+from echotrace.providers.address import is_loopback
+from echotrace.providers.exchange import Exchange
+from echotrace.providers.scrub import SecretFilter, scrub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from echotrace.config.secrets import Secret
+    from echotrace.providers.address import Address
 
-__all__ = ["ReplyStoppedError", "Wire"]
+__all__ = ["LINE_ENDS", "SSE_ENDS", "ReplyStoppedError", "Wire", "refused_address"]
 
 MAX_REPLY_BYTES = 8 << 20
 MAX_EVENT_BYTES = 128 << 10
 MAX_ERROR_BYTES = 64 << 10
 _PIECE_BYTES = 64 << 10
-_SSE_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
-_LINE_ENDS = (b"\n", b"\r")
+SSE_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+LINE_ENDS = (b"\n", b"\r")
 _LOGGERS = (
     "httpcore.connection",
     "httpcore.http11",
@@ -45,7 +48,7 @@ _LOGGERS = (
 
 
 class ReplyStoppedError(Exception):
-    """A reply that is stopped on this side; ``code`` says why."""
+    """A reply that is stopped on this side; ``code`` says why, without the kind of service."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -60,7 +63,8 @@ class Wire(httpx.AsyncBaseTransport):
         offline: refuse every host but loopback.
         tls: the address is https; without it no certificates are loaded, and none is trusted.
         secrets: texts that are taken out of whatever the server sends back.
-        event_per_line: replies are NDJSON; otherwise server-sent events.
+        ends: what ends an event of a reply; empty for a reply that is one document.
+        max_reply_bytes: how much a reply may unpack to.
     """
 
     def __init__(
@@ -70,7 +74,8 @@ class Wire(httpx.AsyncBaseTransport):
         offline: bool,
         tls: bool,
         secrets: tuple[Secret, ...],
-        event_per_line: bool,
+        ends: tuple[bytes, ...] = (),
+        max_reply_bytes: int = MAX_REPLY_BYTES,
     ) -> None:
         trusted = (
             httpx.create_ssl_context(trust_env=True)
@@ -88,7 +93,8 @@ class Wire(httpx.AsyncBaseTransport):
         self.requests_sent = 0
         self._offline = offline
         self._secrets = secrets
-        self._ends = _LINE_ENDS if event_per_line else _SSE_ENDS
+        self._ends = ends
+        self._max_reply_bytes = max_reply_bytes
         self._filter = SecretFilter(secrets)
 
     def client_options(self) -> dict[str, Any]:
@@ -100,14 +106,21 @@ class Wire(httpx.AsyncBaseTransport):
             "follow_redirects": False,
         }
 
+    def guard_logs(self) -> None:
+        """Keep secrets and uploads out of the libraries' logs, until ``aclose``.
+
+        Each request does so; an SDK that logs a request before it gets here needs it earlier.
+        """
+        for name in _LOGGERS:  # a filter that is there already is not added again
+            logging.getLogger(name).addFilter(self._filter)
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request with stamps; an error's body is read here, up to a limit."""
         if self._offline and not is_loopback(request.url.host):
             raise ReplyStoppedError(
-                "LLM_OFFLINE", f"--offline forbids a connection to {request.url.host}"
+                "OFFLINE", f"--offline forbids a connection to {request.url.host}"
             )
-        for name in _LOGGERS:  # a filter that is there already is not added again
-            logging.getLogger(name).addFilter(self._filter)
+        self.guard_logs()
         exchange = self.exchange = Exchange(started_ns=time.perf_counter_ns())
         request.headers["accept-encoding"] = "identity"
         request.extensions = {**request.extensions, "trace": self._tracer(exchange)}
@@ -117,16 +130,18 @@ class Wire(httpx.AsyncBaseTransport):
         exchange.content_type = reply.headers.get("content-type", "").partition(";")[0].lower()
         exchange.retry_after = self._header(reply, "retry-after")
         exchange.location = self._header(reply, "location")
+        exchange.request_id = self._header(reply, "x-request-id")
+        exchange.processing_ms = _milliseconds(reply.headers.get("openai-processing-ms"))
         headers = [
             (key, scrub(value, self._secrets))
             for key, value in reply.headers.multi_items()
             if key not in ("content-encoding", "content-length", "transfer-encoding")
         ]
-        stream = _GuardedStream(reply, exchange, self._ends)
+        stream = _GuardedStream(reply, exchange, self._ends, self._max_reply_bytes)
         if reply.status_code < 300:
             if "html" in exchange.content_type:
                 await stream.aclose()
-                raise ReplyStoppedError("LLM_NOT_A_STREAM", "the server answered with an HTML page")
+                raise ReplyStoppedError("HTML", "the server answered with an HTML page")
             return httpx.Response(reply.status_code, headers=headers, stream=stream)
         body = scrub((await stream.head(MAX_ERROR_BYTES)).decode("utf-8", "replace"), self._secrets)
         exchange.body = body
@@ -156,6 +171,8 @@ class Wire(httpx.AsyncBaseTransport):
             elif name == "http11.send_request_headers.started":
                 exchange.sent_ns = now
                 self.requests_sent += 1
+            elif name == "http11.send_request_body.complete":
+                exchange.uploaded_ns = now
 
         return trace
 
@@ -167,13 +184,20 @@ class _GuardedStream(httpx.AsyncByteStream):
     unfinished event by copying, which a server could make quadratic and block the event loop.
     """
 
-    def __init__(self, reply: httpx.Response, exchange: Exchange, ends: tuple[bytes, ...]) -> None:
+    def __init__(
+        self,
+        reply: httpx.Response,
+        exchange: Exchange,
+        ends: tuple[bytes, ...],
+        max_bytes: int,
+    ) -> None:
         stream = reply.stream
         if not isinstance(stream, httpx.AsyncByteStream):
             raise TypeError("an asynchronous transport gave a synchronous stream")
         self._stream = stream
         self._exchange = exchange
         self._ends = ends
+        self._max_bytes = max_bytes
         self._encoding = reply.headers.get("content-encoding", "identity").strip().lower()
         self._total = 0
         self._open = 0
@@ -207,17 +231,19 @@ class _GuardedStream(httpx.AsyncByteStream):
 
     def _guard(self, piece: bytes) -> None:
         self._total += len(piece)
+        if self._total > self._max_bytes:
+            raise ReplyStoppedError(
+                "REPLY_TOO_LARGE", f"the reply exceeds {self._max_bytes >> 20} MiB"
+            )
+        if not self._ends:
+            return
         joined = self._tail + piece
         end = max(joined.rfind(mark) + len(mark) if mark in joined else -1 for mark in self._ends)
         self._open = self._open + len(piece) if end < 0 else len(joined) - end
         self._tail = joined[-3:]
         if self._open > MAX_EVENT_BYTES:
             raise ReplyStoppedError(
-                "LLM_REPLY_TOO_LARGE", f"one event of the reply exceeds {MAX_EVENT_BYTES >> 10} KiB"
-            )
-        if self._total > MAX_REPLY_BYTES:
-            raise ReplyStoppedError(
-                "LLM_REPLY_TOO_LARGE", f"the reply exceeds {MAX_REPLY_BYTES >> 20} MiB"
+                "REPLY_TOO_LARGE", f"one event of the reply exceeds {MAX_EVENT_BYTES >> 10} KiB"
             )
 
     def _unpacker(self) -> Any:
@@ -225,7 +251,7 @@ class _GuardedStream(httpx.AsyncByteStream):
             return lambda raw: (raw,)
         if self._encoding not in ("gzip", "x-gzip", "deflate"):
             raise ReplyStoppedError(
-                "LLM_MALFORMED", f"unknown content encoding {self._encoding[:40]!r}"
+                "MALFORMED", f"unknown content encoding {self._encoding[:40]!r}"
             )
         inflate = zlib.decompressobj(47)
 
@@ -236,3 +262,35 @@ class _GuardedStream(httpx.AsyncByteStream):
                 rest = inflate.unconsumed_tail
 
         return unpack
+
+
+@contextmanager
+def refused_address(name: str, address: Address) -> Iterator[None]:
+    """Turn what the HTTP libraries raise while a client is made into one clear error.
+
+    Raises:
+        ConfigError: they refuse the address or the certificates.
+    """
+    try:
+        yield
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ConfigError(
+            f"{name}'s address {address.shown} cannot be used",
+            why=f"the HTTP library refuses it ({type(error).__name__})",
+            code="BAD_BASE_URL",
+        ) from None
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            "the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be used",
+            why=error.strerror or type(error).__name__,
+            hint="correct the variable, or unset it",
+            code="BAD_CERTIFICATES",
+        ) from None
+
+
+def _milliseconds(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 <= value < 1e9 else None

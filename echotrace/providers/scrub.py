@@ -13,6 +13,8 @@ from echotrace.config.secrets import REDACTED, Secret, redact
 __all__ = ["SecretFilter", "one_line", "scrub"]
 
 _WINDOW = 8
+_MOST_LOGGED = 4096
+_SHOWN_OF_LONG = 100
 
 
 def scrub(text: str, secrets: tuple[Secret, ...]) -> str:
@@ -31,7 +33,10 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 class SecretFilter(logging.Filter):
-    """Takes secrets out of log records of the HTTP libraries, which log reply headers."""
+    """Takes secrets out of log records of the HTTP libraries, which log reply headers.
+
+    Long records are cut short: they hold the audio that is uploaded.
+    """
 
     def __init__(self, secrets: tuple[Secret, ...]) -> None:
         super().__init__()
@@ -40,7 +45,8 @@ class SecretFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place and keep it."""
         text = record.getMessage()
-        clean = scrub(text, self._secrets)
+        clean = text if len(text) <= _MOST_LOGGED else f"{text[:_SHOWN_OF_LONG]}... (cut)"
+        clean = scrub(clean, self._secrets)
         if clean != text:
             record.msg, record.args = clean, ()
         return True
