@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from echotrace.config.rules import about
 from echotrace.config.thresholds import Thresholds
 
-__all__ = ["AudioSettings", "LlmSettings", "Settings", "SttSettings"]
+__all__ = ["AudioSettings", "CacheSettings", "LlmSettings", "Settings", "SttSettings"]
 
 _DEVICES = ("cpu", "cuda", "auto")
+_NORMALIZERS = ("auto", "none", "basic", "whisper-en")
 _COMPUTE_TYPES = (
     "default",
     "auto",
@@ -55,7 +56,9 @@ class SttSettings:
     """Which recogniser is audited, and which gives the gold transcript.
 
     ``engine`` is ``auto`` or ``provider:model``; ``gold`` likewise or None.
-    ``cpu_threads`` of 0 means the number of cores, at most 4.
+    ``cpu_threads`` of 0 means the number of cores, at most 4. ``base_url`` is the address of an
+    OpenAI-compatible server, of None the vendor's; ``timeout_s`` bounds one request to it.
+    ``normalizer`` of ``auto`` is whisper-en for English, else basic.
     """
 
     engine: str = field(default="auto", metadata=about("engine under audit: auto or name:model"))
@@ -77,8 +80,36 @@ class SttSettings:
         ),
     )
     language: str = field(default="en", metadata=about("language spoken, as a code such as en"))
+    base_url: str | None = field(
+        default=None,
+        metadata=about(
+            "address of a transcription server instead of the vendor's",
+            is_url=True,
+            user_only=True,
+        ),
+    )
+    timeout_s: float = field(
+        default=120.0,
+        metadata=about("how long one transcription request may take", above=0, maximum=3600),
+    )
+    normalizer: str = field(
+        default="auto",
+        metadata=about("how texts are made alike before they are compared", choices=_NORMALIZERS),
+    )
     allow_download: bool = field(
         default=False, metadata=about("whether a missing model may be downloaded", user_only=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """Whether transcripts are kept for the next run on the same audio, and how much of them."""
+
+    enabled: bool = field(
+        default=True, metadata=about("whether transcripts are kept for the next run")
+    )
+    max_mib: int = field(
+        default=256, metadata=about("most disk the kept transcripts take", minimum=1, maximum=2**20)
     )
 
 
@@ -128,5 +159,6 @@ class Settings:
     )
     audio: AudioSettings = field(default_factory=AudioSettings)
     stt: SttSettings = field(default_factory=SttSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     llm: LlmSettings = field(default_factory=LlmSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)

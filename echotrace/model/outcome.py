@@ -17,11 +17,12 @@ class Inputs:
     """Texts that belong to the recording.
 
     ``reference`` is what was really said, or None; ``transcript_path`` names a file with what the
-    user's own pipeline heard, or None.
+    user's own pipeline heard, or None. ``key_terms`` are words and names that must not be misheard.
     """
 
     reference: str | None = None
     transcript_path: str | None = None
+    key_terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,20 +21,48 @@ from echotrace.model.signal import (
     Signal,
     SpeechSegment,
 )
+from echotrace.model.transcription import (
+    Cause,
+    CauseCount,
+    ChannelTranscript,
+    DiffOp,
+    Entities,
+    Entity,
+    EntityScore,
+    Hallucination,
+    Normalizer,
+    SegmentFlag,
+    SentAudio,
+    StreamedUtterance,
+    Streaming,
+    SttTiming,
+    Transcription,
+    TranscriptSegment,
+    Utterance,
+    Word,
+    WordCounts,
+    WordError,
+)
 
 __all__ = [
     "SCHEMA",
     "SCHEMA_MAJOR",
     "AnalyzerResult",
+    "Cause",
+    "CauseCount",
     "Channel",
     "ChannelSignal",
     "ChannelTranscript",
     "Deduction",
     "DiffOp",
     "DropoutCount",
+    "Entities",
+    "Entity",
+    "EntityScore",
     "Envelope",
     "EnvelopeChannel",
     "GateResult",
+    "Hallucination",
     "Latency",
     "LlmProbe",
     "Mos",
@@ -43,17 +71,23 @@ __all__ = [
     "Probes",
     "Report",
     "Score",
+    "SegmentFlag",
+    "SentAudio",
     "Signal",
     "Source",
     "SourceFile",
     "SpanRecord",
     "SpeechSegment",
+    "StreamedUtterance",
+    "Streaming",
     "SttTiming",
     "Tool",
     "TranscriptSegment",
     "Transcription",
+    "Utterance",
     "Word",
     "WordCounts",
+    "WordError",
 ]
 
 SCHEMA_MAJOR = 1
@@ -149,109 +183,6 @@ class Score:
     deductions: tuple[Deduction, ...] = ()
     not_scored: tuple[NotScored, ...] = ()
     profile: str = "default"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """A recognised word; times are None where the transcript has none."""
-
-    text: str
-    start_s: float | None = None
-    end_s: float | None = None
-    probability: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptSegment:
-    """A stretch of recognised text with what the engine says of its own confidence."""
-
-    text: str
-    start_s: float | None = None
-    end_s: float | None = None
-    avg_logprob: float | None = None
-    no_speech_prob: float | None = None
-    compression_ratio: float | None = None
-    temperature: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiffOp:
-    """One run of the word alignment: op is equal, substitute, delete or insert."""
-
-    op: str
-    gold: tuple[str, ...] = ()
-    actual: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordCounts:
-    """Counts of the word alignment on normalised text."""
-
-    reference_words: int
-    hypothesis_words: int
-    hits: int
-    substitutions: int
-    deletions: int
-    insertions: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Normalizer:
-    """The text normaliser that both sides went through."""
-
-    name: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SttTiming:
-    """Where the recogniser's time went; ``rtf`` is inference time over audio time."""
-
-    model_load_ms: Measurement | None = None
-    warm_up_ms: Measurement | None = None
-    inference_ms: Measurement | None = None
-    rtf: Measurement | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelTranscript:
-    """The transcript of a channel that is not the scored one."""
-
-    channel_index: int
-    actual: str
-    words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transcription:
-    """What was heard, what should have been heard, and the difference.
-
-    ``engine`` names whose transcript ``actual`` is; ``gold_source`` says where ``gold`` came from
-    (``reference`` or ``engine:...``), None when there was none.
-    """
-
-    engine: str
-    engine_note: str | None
-    channel_index: int
-    actual: str
-    gold_source: str | None
-    gold: str | None
-    gold_engine_transcript: str | None
-    wer: Measurement
-    cer: Measurement
-    mer: Measurement
-    wil: Measurement
-    wer_raw: Measurement
-    normalizer: Normalizer | None
-    counts: WordCounts | None
-    hallucinated_words: int | None
-    diff: tuple[DiffOp, ...] = ()
-    words: tuple[Word, ...] = ()
-    segments: tuple[TranscriptSegment, ...] = ()
-    entities: JsonValue = None
-    timing: SttTiming | None = None
-    gold_timing: SttTiming | None = None
-    other_channels: tuple[ChannelTranscript, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

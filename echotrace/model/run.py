@@ -31,6 +31,7 @@ class RunRequest:
     end_s: float | None = None
     spectral: bool = False
     mos: bool = False
+    streaming: bool = False
     llm_required: bool = False
     synthetic: bool = False
     stdin: BinaryIO | None = None

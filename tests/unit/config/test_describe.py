@@ -29,7 +29,7 @@ def test_every_setting_is_described():
         assert key.expected
         assert re.fullmatch(r"ECHOTRACE_[A-Z0-9_]+", key.env)
     assert len(describe()) > 40
-    assert set(sections()) == {"audio", "stt", "llm", "thresholds"}
+    assert set(sections()) == {"audio", "stt", "cache", "llm", "thresholds"}
 
 
 def test_examples():
