@@ -8,15 +8,15 @@ changes no count.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from echotrace.model.report import DiffOp, WordCounts
+from echotrace.text.repairs import in_the_words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Alignment", "align_words", "character_errors"]
+__all__ = ["Alignment", "align_words", "aligned_alike", "character_errors", "word_errors"]
 
 _MAX_PAIRINGS = 400
 """Cells of the table that pairs one run of errors; a longer run keeps jiwer's own pairing."""
@@ -61,6 +61,28 @@ def align_words(gold: Sequence[str], actual: Sequence[str]) -> Alignment:
         wil=float(found.wil),
         diff=_diff(gold, actual, found.alignments[0]),
     )
+
+
+def aligned_alike(gold: Sequence[str], actual: Sequence[str]) -> tuple[Alignment, list[str]]:
+    """Align, with the transcript split and joined as the reference where only spaces differ.
+
+    Returns the alignment and the transcript's words as they were aligned.
+    """
+    found = align_words(gold, actual)
+    alike = in_the_words_of(found.diff)
+    if alike is None:
+        return found, list(actual)
+    return align_words(gold, alike), alike
+
+
+def word_errors(gold: Sequence[str], actual: Sequence[str]) -> int:
+    """Return the least number of word edits, without the alignment."""
+    from rapidfuzz.distance import Levenshtein
+
+    ids: dict[str, int] = {}
+    left = [ids.setdefault(word, len(ids)) for word in gold]
+    right = [ids.setdefault(word, len(ids)) for word in actual]
+    return int(Levenshtein.distance(left, right))
 
 
 def character_errors(gold: str, actual: str) -> int:
@@ -112,13 +134,19 @@ def _steps(
 
     The shorter side is paired whole, so the edits number ``max(len)``, as in every best alignment.
     """
+    from rapidfuzz.distance import Indel
+
+    likeness = Indel.normalized_similarity
     swap = len(gold) > len(actual)
     short, long = (actual, gold) if swap else (gold, actual)
     slack = len(long) - len(short)
     # best[i][k]: likeness of the first i short words paired with k long words left out so far
     best = [[0.0] * (slack + 1) for _ in range(len(short) + 1)]
     for i in range(1, len(short) + 1):
-        row = [best[i - 1][k] + _likeness(short[i - 1], long[i - 1 + k]) for k in range(slack + 1)]
+        row = [
+            best[i - 1][k] + likeness(short[i - 1][:64], long[i - 1 + k][:64])
+            for k in range(slack + 1)
+        ]
         for k in range(1, slack + 1):
             row[k] = max(row[k], row[k - 1])
         best[i] = row
@@ -135,7 +163,3 @@ def _steps(
             steps.append(("substitute", other, one) if swap else ("substitute", one, other))
     steps.reverse()
     return steps
-
-
-def _likeness(one: str, other: str) -> float:
-    return SequenceMatcher(None, one[:64], other[:64], autojunk=False).ratio()

@@ -2,21 +2,31 @@
 
 WER = (S + D + I) / N with N reference words, a ratio that can exceed 1. MER = (S + D + I) /
 (H + S + D + I), WIL = 1 - (H/N)(H/P) with P transcript words (Morris et al. 2004), CER = character
-edits / reference characters, spaces counted. One recording is one sample: no interval is given.
+edits / reference characters, spaces counted. One recording is one sample: ``pool.with_interval``
+gives an interval when it has enough segments.
+
+Han, Kana, Thai, Lao, Khmer and Burmese are written without spaces: there CER leads, counted without
+spaces, and the figures by word are estimates, because a "word" is whatever stands between spaces.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from echotrace.model.measure import Measurement
 from echotrace.model.report import DiffOp, Normalizer, WordCounts
-from echotrace.text.align import align_words, character_errors
+from echotrace.text.align import align_words, aligned_alike, character_errors, word_errors
 from echotrace.text.normalize import TextNormalizer, normalizer_for, raw_tokens
+from echotrace.text.scripts import writes_without_spaces
 
-__all__ = ["Comparison", "compare", "not_compared"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Comparison", "compare", "join_tokens", "not_compared"]
 
 _UNIT = "ratio"
+_UNSPACED = "the script puts no spaces between words"
 _MAX_CHARACTERS = 2_000_000
 _MAX_WORD_PAIRS = 10_000_000_000
 _MAX_CHARACTER_PAIRS = 50_000_000_000
@@ -26,7 +36,10 @@ _MAX_CHARACTER_PAIRS = 50_000_000_000
 class Comparison:
     """The figures of one comparison; ``counts`` is None when nothing was compared.
 
-    ``hallucinated_words`` counts the transcript's words when the reference holds none, else None.
+    ``rate`` says which of WER and CER leads. ``hallucinated_words`` counts the transcript's words
+    when the reference holds none, else None. ``gold_tokens`` and ``actual_tokens`` are the words
+    that were aligned; ``diff`` replays to them. ``character_edits`` are those of ``cer`` over
+    ``reference_characters``, None where it was not measured.
     """
 
     wer: Measurement
@@ -38,6 +51,11 @@ class Comparison:
     counts: WordCounts | None = None
     hallucinated_words: int | None = None
     diff: tuple[DiffOp, ...] = ()
+    rate: str = "wer"
+    gold_tokens: tuple[str, ...] = ()
+    actual_tokens: tuple[str, ...] = ()
+    character_edits: int | None = None
+    reference_characters: int | None = None
 
 
 def not_compared(reason: str) -> Comparison:
@@ -46,14 +64,20 @@ def not_compared(reason: str) -> Comparison:
 
 
 def compare(
-    reference: str, hypothesis: str, *, language: str = "en", doubt: str | None = None
+    reference: str,
+    hypothesis: str,
+    *,
+    language: str = "en",
+    normalizer: str = "auto",
+    doubt: str | None = None,
 ) -> Comparison:
     """Compare two texts.
 
     Args:
         reference: what was said.
         hypothesis: what was heard.
-        language: decides the normaliser.
+        language: decides what the normaliser ``auto`` is.
+        normalizer: a name that ``normalizer_for`` knows.
         doubt: why the figures are only estimates; None means that they are measured.
     """
     longest = max(len(reference), len(hypothesis))
@@ -61,32 +85,55 @@ def compare(
         return not_compared(
             f"a text of {longest:,} characters is too long to compare (at most {_MAX_CHARACTERS:,})"
         )
-    normalizer = normalizer_for(language)
-    gold, actual = normalizer(reference), normalizer(hypothesis)
+    rules = normalizer_for(language, normalizer)
+    gold, actual = rules(reference), rules(hypothesis)
+    unspaced = writes_without_spaces("".join(gold or actual))
+    rate = "cer" if unspaced else "wer"
     if not gold:
         return _without_rates(
             "the reference holds no words",
-            normalizer=normalizer.info,
+            normalizer=rules.info,
             counts=align_words(gold, actual).counts,
             hallucinated_words=len(actual),
             diff=(DiffOp(op="insert", actual=tuple(actual)),) if actual else (),
+            rate=rate,
+            actual_tokens=tuple(actual),
         )
     if len(gold) * len(actual) > _MAX_WORD_PAIRS:
         return not_compared(
             f"{len(gold):,} reference words against {len(actual):,} are too many to align"
         )
-    aligned = align_words(gold, actual)
-    name = _method(normalizer)
+    aligned, actual = (
+        aligned_alike(gold, actual) if rules.regroups else (align_words(gold, actual), actual)
+    )
+    name = _method(rules)
+    by_word = (doubt or _UNSPACED) if unspaced else doubt
+    gold_text, actual_text = join_tokens(gold, rate), join_tokens(actual, rate)
+    edits = _character_edits(gold_text, actual_text)
     return Comparison(
-        wer=_rate(aligned.wer, f"WER, {name}", doubt),
-        cer=_cer(" ".join(gold), " ".join(actual), f"CER, {name}", doubt),
-        mer=_rate(aligned.mer, f"MER, {name}", doubt),
-        wil=_rate(aligned.wil, f"WIL, {name}", doubt),
-        wer_raw=_raw(reference, hypothesis, doubt),
-        normalizer=normalizer.info,
+        wer=_rate(aligned.wer, f"WER, {name}", by_word),
+        cer=Measurement.not_measurable(_UNIT, "the texts are too long to align by character")
+        if edits is None
+        else _rate(
+            edits / len(gold_text), f"CER{', spaces left out' if unspaced else ''}, {name}", doubt
+        ),
+        mer=_rate(aligned.mer, f"MER, {name}", by_word),
+        wil=_rate(aligned.wil, f"WIL, {name}", by_word),
+        wer_raw=_raw(reference, hypothesis, by_word),
+        normalizer=rules.info,
         counts=aligned.counts,
         diff=aligned.diff,
+        rate=rate,
+        gold_tokens=tuple(gold),
+        actual_tokens=tuple(actual),
+        character_edits=edits,
+        reference_characters=None if edits is None else len(gold_text),
     )
+
+
+def join_tokens(tokens: Sequence[str], rate: str) -> str:
+    """Return the text whose characters are counted: with spaces, but none where CER leads."""
+    return ("" if rate == "cer" else " ").join(tokens)
 
 
 def _method(normalizer: TextNormalizer) -> str:
@@ -100,17 +147,17 @@ def _rate(value: float, method: str, doubt: str | None) -> Measurement:
     return Measurement.measured(value, _UNIT, method=method, n=1)
 
 
-def _cer(gold: str, actual: str, method: str, doubt: str | None) -> Measurement:
+def _character_edits(gold: str, actual: str) -> int | None:
     if len(gold) * len(actual) > _MAX_CHARACTER_PAIRS:
-        return Measurement.not_measurable(_UNIT, "the texts are too long to align by character")
-    return _rate(character_errors(gold, actual) / len(gold), method, doubt)
+        return None
+    return character_errors(gold, actual)
 
 
 def _raw(reference: str, hypothesis: str, doubt: str | None) -> Measurement:
     gold, actual = raw_tokens(reference), raw_tokens(hypothesis)
     if len(gold) * len(actual) > _MAX_WORD_PAIRS:
         return Measurement.not_measurable(_UNIT, "the texts are too long to align as they stand")
-    rate = align_words(gold, actual).wer
+    rate = word_errors(gold, actual) / len(gold)
     return _rate(rate, "WER on the text as it stands (NFC); one recording, so no interval", doubt)
 
 
@@ -121,6 +168,8 @@ def _without_rates(
     counts: WordCounts | None = None,
     hallucinated_words: int | None = None,
     diff: tuple[DiffOp, ...] = (),
+    rate: str = "wer",
+    actual_tokens: tuple[str, ...] = (),
 ) -> Comparison:
     missing = Measurement.not_measurable(_UNIT, reason)
     return Comparison(
@@ -133,4 +182,6 @@ def _without_rates(
         counts=counts,
         hallucinated_words=hallucinated_words,
         diff=diff,
+        rate=rate,
+        actual_tokens=actual_tokens,
     )

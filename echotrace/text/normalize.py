@@ -1,8 +1,10 @@
 """One normaliser for both sides of a comparison, named with its version in every report.
 
-The rules are those published with Whisper, from the ``whisper-normalizer`` package: they write
-"thirty six" and "36" alike, undo contractions, and fold British into American spelling. Around them
-stands what a hostile or very long text needs: the same result in linear time, and no exception.
+``whisper-en`` is the rules published with Whisper, from the ``whisper-normalizer`` package, which
+write "thirty six" and "36" alike, undo contractions, and fold British into American spelling, with
+our repairs of their faults (see ``repairs``). ``basic`` is the published rules for any language:
+lower case, no punctuation. ``none`` compares the text as it stands. Around the rules stands what a
+hostile or very long text needs: the same result in linear time, and no exception.
 """
 
 from __future__ import annotations
@@ -11,19 +13,31 @@ import re
 import unicodedata
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from echotrace.model.report import Normalizer
+from echotrace.text.repairs import (
+    AFTER,
+    AREA_CODES,
+    BEFORE,
+    BETWEEN,
+    Repair,
+    finish_numbers,
+    without_marks,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-__all__ = ["TextNormalizer", "normalizer_for", "raw_tokens"]
+__all__ = ["NORMALIZERS", "TextNormalizer", "english_normalizer", "normalizer_for", "raw_tokens"]
 
+NORMALIZERS: Final = ("none", "basic", "whisper-en")
 _CHUNK_WORDS = 2_000
 _OPENERS = re.compile(r"[<\[]")
 _CLOSERS = re.compile(r"[>\]]")
 _LEFT_OVER = str.maketrans("<[(", "{{{")
+_SAID = re.compile(r" ?\+?\d[\d .-]{1,14}(?=\))")
+_ONES = "ones"
 
 
 def raw_tokens(text: str) -> list[str]:
@@ -37,31 +51,58 @@ def raw_tokens(text: str) -> list[str]:
 class TextNormalizer:
     """Turns a text into the words that are compared.
 
+    The same text always gives the same words. Normalised again they mostly stay as they are;
+    numbers beside each other may be read anew, as one longer number.
+
     Args:
-        name: the name that stands in reports, such as ``whisper-en``.
-        rules: the published normaliser, one string to one string.
+        info: the name, the version and the repairs that stand in reports.
+        rules: the published normaliser, one string to one string; None leaves the text as it is.
         vocabulary: words whose neighbours matter to ``rules`` (numbers, currencies), so that a
             long text is never cut beside one of them.
+        repairs: our own rules around the published ones, in their order.
     """
 
     def __init__(
-        self, name: str, rules: Callable[[str], str], vocabulary: Collection[str] = ()
+        self,
+        info: Normalizer,
+        rules: Callable[[str], str] | None,
+        vocabulary: Collection[str] = (),
+        repairs: Sequence[Repair] = (),
     ) -> None:
-        self.info = Normalizer(name=name, version=version("whisper-normalizer"))
+        self.info = info
         self._rules = rules
         self._vocabulary = frozenset(vocabulary)
+        self._before = [repair.text for repair in repairs if repair.text]
+        self._after = [repair.tokens for repair in repairs if repair.tokens]
+
+    @property
+    def regroups(self) -> bool:
+        """Whether words that differ only by their spaces count as the same."""
+        return BETWEEN[0] in self.info.repairs
 
     def __call__(self, text: str) -> list[str]:
         """Return the normalised words; a word without any letter or digit is no word."""
-        words = _without_brackets(text).split()
+        if self._rules is None:
+            return raw_tokens(text)
+        words = _without_brackets(text, keep_digits=AREA_CODES in self.info.repairs).split()
+        if self._before:
+            text = " ".join(words).lower()
+            for before in self._before:
+                text = before(text)
+            words = text.split()
         tokens: list[str] = []
         for chunk in self._chunks(words):
-            tokens += self._normalize(" ".join(chunk)).split()
-        return [token for token in tokens if any(map(str.isalnum, token))]
+            tokens += self._normalize(" ".join(chunk), self._rules).split()
+        tokens = [token for token in tokens if any(map(str.isalnum, token))]
+        if self._before:
+            tokens = without_marks(tokens)
+        for after in self._after:
+            tokens = after(tokens)
+        return tokens
 
-    def _normalize(self, text: str) -> str:
+    def _normalize(self, text: str, rules: Callable[[str], str]) -> str:
         try:
-            return self._rules(text)
+            return rules(text)
         except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError):
             # The number rules fail on some endless digit strings; words are then compared as words.
             lowered = unicodedata.normalize("NFKC", text).lower()
@@ -87,41 +128,81 @@ class TextNormalizer:
 
 
 @cache
-def normalizer_for(language: str) -> TextNormalizer:
-    """Return ``whisper-en`` for English, else ``whisper-basic``, which knows no numbers.
+def normalizer_for(language: str, name: str = "auto") -> TextNormalizer:
+    """Return the normaliser of that name.
 
     Args:
-        language: a language code such as ``en`` or ``de``; anything unknown gets the basic rules.
+        language: a language code such as ``en`` or ``de``; it decides what ``auto`` is:
+            ``whisper-en`` for English, else ``basic``, which knows no numbers.
+        name: ``auto`` or one of ``NORMALIZERS``, whatever the language.
+
+    Raises:
+        ValueError: there is no normaliser of that name.
     """
-    if language == "en" or language.startswith(("en-", "en_")):
-        from whisper_normalizer.english import EnglishTextNormalizer
+    if name == "auto":
+        is_english = language == "en" or language.startswith(("en-", "en_"))
+        return normalizer_for("", "whisper-en" if is_english else "basic")
+    if language:
+        return normalizer_for("", name)
+    if name == "whisper-en":
+        return english_normalizer((*BEFORE, *AFTER), also=(AREA_CODES, _ONES, *BETWEEN))
+    if name == "basic":
+        from whisper_normalizer.basic import BasicTextNormalizer
 
-        english = EnglishTextNormalizer()
-        return TextNormalizer(
-            "whisper-en", english, {"and", "a", "half", *english.standardize_numbers.words}
+        info = Normalizer(
+            name="basic", version=version("whisper-normalizer"), repairs=(AREA_CODES, *BETWEEN)
         )
-    from whisper_normalizer.basic import BasicTextNormalizer
+        return TextNormalizer(info, BasicTextNormalizer(preserve_marks=True))
+    if name == "none":
+        return TextNormalizer(
+            Normalizer(name="none", version=f"Unicode {unicodedata.unidata_version}"), None
+        )
+    raise ValueError(f"there is no normaliser {name!r}; there are {', '.join(NORMALIZERS)}")
 
-    return TextNormalizer("whisper-basic", BasicTextNormalizer(preserve_marks=True))
+
+def english_normalizer(
+    repairs: Sequence[Repair] = (), *, also: Sequence[str] = ()
+) -> TextNormalizer:
+    """Return the published English rules with the repairs given, those of no rule by name."""
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    english = EnglishTextNormalizer()
+    vocabulary = {"and", "a", "half", *english.standardize_numbers.words}
+    if _ONES in also:
+        english.standardize_numbers.postprocess = finish_numbers
+    info = Normalizer(
+        name="whisper-en",
+        version=version("whisper-normalizer"),
+        repairs=(*(repair.name for repair in repairs), *also),
+    )
+    return TextNormalizer(info, english, vocabulary, repairs)
 
 
-def _without_brackets(text: str) -> str:
+def _without_brackets(text: str, *, keep_digits: bool) -> str:
     """Drop what stands in brackets, as the published rules do, but in linear time.
 
     Their patterns look for a closing bracket from every opening one, so a megabyte of "(" would
     never end. What opens and never closes becomes another symbol, which they then drop.
     """
     text = _cut(text, _OPENERS, _CLOSERS, shortest=0)
-    text = _cut(text, re.compile(r"\("), re.compile(r"\)"), shortest=1)
+    said = _SAID if keep_digits else None
+    text = _cut(text, re.compile(r"\("), re.compile(r"\)"), shortest=1, said=said)
     return text.translate(_LEFT_OVER)
 
 
-def _cut(text: str, opener: re.Pattern[str], closer: re.Pattern[str], *, shortest: int) -> str:
+def _cut(
+    text: str,
+    opener: re.Pattern[str],
+    closer: re.Pattern[str],
+    *,
+    shortest: int,
+    said: re.Pattern[str] | None = None,
+) -> str:
     kept: list[str] = []
     position = 0
     search = 0
     while (begin := opener.search(text, search)) and (end := closer.search(text, begin.end())):
-        if end.start() - begin.end() < shortest:
+        if end.start() - begin.end() < shortest or (said and said.match(text, begin.end())):
             search = begin.end()
             continue
         kept.append(text[position : begin.start()])

@@ -1,10 +1,12 @@
 import random
 from itertools import pairwise
+from time import process_time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echotrace.text.align import align_words, character_errors
+from echotrace.text.align import align_words, aligned_alike, character_errors, word_errors
+from echotrace.text.normalize import normalizer_for
 
 WORDS = ["a", "b", "c", "ab", "abc", "jump", "jumps", "jumped", "over"]
 words = st.lists(st.sampled_from(WORDS), max_size=12)
@@ -112,6 +114,30 @@ def test_a_long_run_of_errors_is_bounded_and_still_replays():
     found = align_words(gold, actual)
     assert found.counts.substitutions == 2_000
     assert [word for op in found.diff for word in op.gold] == gold
+
+
+def test_ten_thousand_words_are_normalised_aligned_and_diffed_in_time():
+    """0.3 s on an idle machine (the bench word_errors.py); CPU time, with room for a busy one."""
+    rng = random.Random(7)
+    spoken = [
+        "the",
+        "twenty",
+        "can't",
+        *(f"w{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(600)),
+    ]
+    gold = [rng.choice(spoken) for _ in range(10_000)]
+    actual = [word if rng.random() > 0.2 else rng.choice(spoken) for word in gold]
+    rules = normalizer_for("en")
+    begun = process_time()
+    aligned, alike = aligned_alike(rules(" ".join(gold)), rules(" ".join(actual)))
+    assert process_time() - begun < 2.0
+    assert [word for op in aligned.diff for word in op.actual] == alike
+
+
+@given(words, words)
+def test_errors_without_an_alignment_are_as_many_as_with_one(gold, actual):
+    counts = align_words(gold, actual).counts
+    assert word_errors(gold, actual) == counts.substitutions + counts.deletions + counts.insertions
 
 
 @given(st.text("ab ", max_size=12), st.text("ab ", max_size=12))

@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,6 +86,92 @@ def test_two_long_texts_are_refused_before_the_table_is_filled():
     many = compare("alpha beta " * 75_000, "beta alpha " * 75_000)
     assert many.wer.status is Status.NOT_MEASURABLE
     assert "150,000" in many.wer.reason
+
+
+def test_the_normaliser_is_the_one_asked_for():
+    texts = ("Thirty six, please", "36 please")
+    assert compare(*texts).wer.value == 0.0
+    assert compare(*texts, normalizer="basic").wer.value == pytest.approx(2 / 3)
+    assert compare(*texts, language="de").normalizer.name == "basic"
+    assert compare(*texts, language="de", normalizer="whisper-en").wer.value == 0.0
+    none = compare(*texts, normalizer="none")
+    assert none.normalizer.name == "none"
+    assert none.wer.value == none.wer_raw.value == pytest.approx(2 / 3)
+
+
+def test_the_tokens_are_those_of_the_diff():
+    found = compare("I need thirty six every day", "i need 36 everyday now")
+    assert found.gold_tokens == ("i", "need", "36", "every", "day")
+    assert found.actual_tokens == ("i", "need", "36", "every", "day", "now")
+    assert tuple(word for op in found.diff for word in op.gold) == found.gold_tokens
+    assert tuple(word for op in found.diff for word in op.actual) == found.actual_tokens
+
+
+@pytest.mark.parametrize(
+    ("language", "gold", "actual", "cer"),
+    [
+        ("zh", "今天天气很好\uff0c我们去公园。", "今天 天气 很好 我们去花园", 1 / 11),
+        ("ja", "きょうはいいてんきですね", "きょうはいいてんきです", 1 / 12),
+        ("ja", "カタカナ", "カタカ ナ", 0.0),
+        ("th", "สวัสดีครับ", "สวัสดีคับ", 1 / 10),
+        ("lo", "ສະບາຍດີ", "ສະບາຍ", 2 / 7),
+        ("km", "សួស្តី", "សួស្តី", 0.0),
+        ("my", "မင်္ဂလာပါ", "မင်္ဂလာ", 2 / 9),
+    ],
+)
+def test_characters_lead_where_words_have_no_spaces(language, gold, actual, cer):
+    found = compare(gold, actual, language=language)
+    assert found.rate == "cer"
+    assert found.cer.status is Status.MEASURED
+    assert found.cer.value == pytest.approx(cer)
+    assert "spaces left out" in found.cer.method
+    for figure in (found.wer, found.mer, found.wil, found.wer_raw):
+        assert figure.status is Status.ESTIMATED
+        assert "no spaces between words" in figure.reason
+
+
+@pytest.mark.parametrize(
+    "text", ["안녕하세요 여러분", "مرحبا بالعالم", "शुभ प्रभात", "hello 世界 my friend", "2024", ""]
+)
+def test_words_lead_everywhere_else(text):
+    assert compare(text, text, language="und").rate == "wer"
+
+
+def test_a_doubt_goes_before_the_want_of_spaces():
+    assert compare("你好世界", "你好", doubt="stood in").wer.reason == "stood in"
+
+
+@pytest.mark.parametrize(
+    ("language", "gold", "actual", "errors"),
+    [
+        ("ar", "مرحبا بكم في البرنامج.", "مرحبا بكم في برنامج", 1),
+        ("he", "שלום לכולם, מה שלומכם?", "שלום לכולם מה שלומך", 1),
+        ("hi", "नमस्ते दुनिया", "नमस्ते दुनिया।", 0),
+        ("tr", "İstanbul güzel", "istanbul guzel", 2),
+    ],
+)
+def test_scripts_from_right_to_left_and_marks_are_compared_by_word(language, gold, actual, errors):
+    found = compare(gold, actual, language=language)
+    assert found.rate == "wer"
+    assert found.counts.substitutions == errors
+    assert found.counts.reference_words == len(gold.split())
+
+
+@pytest.mark.parametrize(
+    "text", ["thành phố Hồ Chí Minh", "naïve café", "שָׁלוֹם", "नमस्ते", "각하", "が", "Ελλάς"]
+)
+def test_the_unicode_form_of_a_text_is_no_error(text):
+    one, other = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    for normalizer in ("auto", "none", "basic"):
+        for language in ("en", "und"):
+            found = compare(one, other, language=language, normalizer=normalizer)
+            assert found.wer.value == found.cer.value == found.wer_raw.value == 0.0
+
+
+def test_a_megabyte_without_any_space_is_compared_in_bounded_time():
+    gold = "".join(chr(0x4E00 + i % 5_000) for i in range(350_000))
+    found = compare(gold, gold[:1_000], language="zh")
+    assert found.cer.value == pytest.approx(349 / 350)
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -1,0 +1,239 @@
+"""The words that English entities are made of, and a text as the tokens that the rules read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from echotrace.text.entity_numbers import Number
+
+__all__ = [
+    "CURRENCY_SIGNS",
+    "DECADES",
+    "DIGITS",
+    "HALVES",
+    "MAJOR_UNITS",
+    "MINOR_UNITS",
+    "MONTHS",
+    "NEGATIONS",
+    "ORDINALS",
+    "RELATIVE_DAYS",
+    "SCALES",
+    "TEENS",
+    "TENS",
+    "Token",
+    "Tokens",
+    "clean_word",
+    "tokens_of",
+    "words_of",
+]
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a list that is written as a sentence."""
+    return frozenset(text.split())
+
+
+DIGITS: Final = {
+    word: str(number)
+    for number, word in enumerate(
+        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    )
+}
+TEENS: Final = {
+    word: str(number)
+    for number, word in enumerate(
+        [
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ],
+        start=10,
+    )
+}
+TENS: Final = {
+    word: number
+    for number, word in enumerate(
+        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), start=2
+    )
+} | {"fourty": 4}
+DECADES: Final = {f"{word[:-1]}ies": word for word in TENS}
+SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+
+_SMALL_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+]
+ORDINALS: Final = {word: number for number, word in enumerate(_SMALL_ORDINALS, start=1)} | {
+    f"{word[:-1]}ieth": 10 * ten for word, ten in TENS.items()
+}
+"""Ordinals of one word; "twenty first" is put together by the rule."""
+
+_MONTH_NAMES = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+MONTHS: Final = (
+    {name: name for name in _MONTH_NAMES}
+    | {name[:3]: name for name in _MONTH_NAMES if name not in ("march", "may")}
+    | {"mar": "march", "sept": "september"}
+)
+RELATIVE_DAYS: Final = words_of(
+    "monday tuesday wednesday thursday friday saturday sunday today tomorrow yesterday tonight"
+)
+HALVES: Final = {"half": 30, "quarter": 15}
+
+CURRENCY_SIGNS: Final = {"$": "USD", "£": "GBP", "€": "EUR", "¥": "JPY", "₹": "INR"}
+MAJOR_UNITS: Final = {
+    "dollar": "USD",
+    "dollars": "USD",
+    "bucks": "USD",
+    "usd": "USD",
+    "pound": "GBP",
+    "pounds": "GBP",
+    "quid": "GBP",
+    "gbp": "GBP",
+    "euro": "EUR",
+    "euros": "EUR",
+    "eur": "EUR",
+    "yen": "JPY",
+    "rupee": "INR",
+    "rupees": "INR",
+}
+MINOR_UNITS: Final = {"cent": "USD", "cents": "USD", "penny": "GBP", "pence": "GBP"}
+"""Cents are dollars' when they stand alone, and the other currency's when they follow it."""
+
+NEGATIONS: Final = {
+    word: word
+    for word in (
+        ["no", "not", "never", "none", "nothing", "nobody", "nowhere", "neither", "nor", "without"]
+    )
+} | {"cannot": "not", "cant": "not", "dont": "not", "wont": "not", "aint": "not"}
+
+_OPENERS = "\"'([{<\u201c\u2018\u00ab\u00bf\u00a1"
+_CLOSERS = ".,;:!?\"')]}>\u201d\u2019\u00bb\u2026"
+_QUOTES = "\"')]}>\u201d\u2019\u00bb"
+_SENTENCE_ENDS = re.compile(r"[.!?;:…]")
+_ABBREVIATION = re.compile(r"(?:[a-z]\.)+[a-z]?")
+_PLAIN_MARKS = dict.fromkeys(map(ord, "\u2010\u2011\u2013\u2212"), "-") | dict.fromkeys(
+    map(ord, "\u2018\u2019`"), "'"
+)
+_GROUPS = re.compile(r"\d+(?:-\d+)+")
+_SPELLED_OUT = re.compile(r"[a-z]+(?:-[a-z]+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word or a part of one, as the rules read it.
+
+    ``text`` is in lower case without the punctuation around it, ``raw`` the same in its own case;
+    ``word`` is the index of the written word. ``comma`` and ``stop`` say what follows it: anything
+    that parts two numbers, and the end of a sentence.
+    """
+
+    text: str
+    raw: str
+    word: int
+    comma: bool = False
+    stop: bool = False
+
+
+class Tokens(list[Token]):
+    """The tokens of a text, with the numbers that were read from each place already."""
+
+    def __init__(self, tokens: Iterable[Token] = ()) -> None:
+        super().__init__(tokens)
+        self.numbers: dict[int, Number | None] = {}
+
+
+def clean_word(word: str) -> str:
+    """Return a written word without the punctuation around it, with plain digits and dashes."""
+    plain = unicodedata.normalize("NFKC", word).translate(_PLAIN_MARKS)
+    if not plain.isascii():
+        plain = "".join(_plain_digit(char) for char in plain)
+    return plain.lstrip(_OPENERS).rstrip(_CLOSERS)
+
+
+def tokens_of(words: list[str]) -> Tokens:
+    """Cut the words of a text into tokens; a word of punctuation alone gives none."""
+    tokens = Tokens()
+    for index, word in enumerate(words):
+        raw = clean_word(word)
+        text = raw.casefold()
+        if not text:
+            continue
+        tail = word.rstrip(_QUOTES)[-1:]
+        stop = bool(_SENTENCE_ENDS.fullmatch(tail))
+        if _ABBREVIATION.fullmatch(text):
+            text, stop = text.replace(".", ""), False
+        comma = stop or tail == ","
+        parts = _parts(text)
+        if len(parts) == 1:
+            tokens.append(Token(text, raw, index, comma, stop))
+            continue
+        parted = text[0].isdigit()  # "10-20" is two numbers
+        tokens += [Token(part, part, index, parted) for part in parts[:-1]]
+        tokens.append(Token(parts[-1], parts[-1], index, comma, stop))
+    return tokens
+
+
+def _parts(text: str) -> list[str]:
+    """Return the parts of "twenty-five", "10-20" and "this - that"; a phone number stays whole."""
+    if "\u2014" in text.strip("\u2014"):
+        return [part for part in text.split("\u2014") if part] or [text]
+    if "-" not in text:
+        return [text]
+    if _SPELLED_OUT.fullmatch(text):
+        return text.split("-")
+    if _GROUPS.fullmatch(text):
+        groups = text.split("-")
+        digits = sum(map(len, groups))
+        singles = len(groups) > 2 and digits == len(groups)
+        is_date = len(groups) == 3 and len(groups[0]) == 4 and digits <= 8
+        if digits < 7 and not singles and not is_date:
+            return groups
+    return [text]
+
+
+def _plain_digit(char: str) -> str:
+    value = unicodedata.decimal(char, None)
+    return char if value is None else str(value)
