@@ -8,7 +8,8 @@ A round crest leaves the top slowly, a wave that was cut off arrives and leaves 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,11 +17,25 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AT_FULL_SCALE", "Clipped", "FlatTops", "FullScaleRuns"]
+__all__ = [
+    "AT_FULL_SCALE",
+    "CELL_S",
+    "Cells",
+    "Clipped",
+    "FlatTops",
+    "FullScaleRuns",
+    "cell_samples",
+]
 
 AT_FULL_SCALE: Final = 0.999
 """Samples within 0.1 % of full scale are at full scale."""
 
+CELL_S: Final = 0.02
+"""How finely the places of clipping are kept: a fifth of the shortest word."""
+MOST_CELLS: Final = 100_000
+"""33 minutes of nothing but clipping, per polarity; what comes after is counted without a place."""
+Cells = dict[int, int]
+"""Clipped samples by cell, numbered from the first sample on."""
 _RUN: Final = 3
 _QUIETEST_PEAK: Final = 0.02
 _LONGEST_PLATEAU_S: Final = 0.05
@@ -36,19 +51,27 @@ _KINK_OF_3: Final = 16.0
 """A run of 3 may end one sample from its middle: twice as far, that crest has dropped 15 steps."""
 
 
+def cell_samples(rate_hz: int) -> int:
+    """Return how many samples a cell has."""
+    return max(1, round(CELL_S * rate_hz))
+
+
 @dataclass(frozen=True, slots=True)
 class Clipped:
-    """Clipped samples, the runs that they form, and the sample where the first run begins."""
+    """Clipped samples, the runs that they form, the first run's first sample, and the places."""
 
     samples: int = 0
     runs: int = 0
     first: int | None = None
+    cells: Cells = field(default_factory=dict)
 
 
 class FullScaleRuns:
     """Runs of at least 3 samples of one polarity at full scale, over blocks of any length."""
 
-    def __init__(self, level: float) -> None:
+    def __init__(self, rate_hz: int, level: float) -> None:
+        self._cell = cell_samples(rate_hz)
+        self._cells: Cells = {}
         self._level = level
         self._samples = self._runs = self._open = self._seen = 0
         self._first: int | None = None
@@ -75,21 +98,45 @@ class FullScaleRuns:
         enough = lengths >= _RUN
         self._samples += int(lengths[enough].sum())
         self._runs += int(np.count_nonzero(enough))
-        if self._first is None and enough.any():
-            at = int(np.argmax(enough))
-            self._first = int(ends[at] - lengths[at])
+        if enough.any():
+            begins = ends[enough] - lengths[enough]
+            if self._first is None:
+                self._first = int(begins[0])
+            self._mark(begins, ends[enough])
 
     def _close(self) -> None:
-        found = self.result()
-        self._samples, self._runs, self._first = found.samples, found.runs, found.first
+        if self._open >= _RUN:
+            begin = self._seen - self._open
+            self._samples += self._open
+            self._runs += 1
+            self._first = begin if self._first is None else self._first
+            self._mark(np.array([begin]), np.array([self._seen]))
         self._open = 0
 
     def result(self) -> Clipped:
         """What was found so far, the run at the end included."""
-        if self._open < _RUN:
-            return Clipped(self._samples, self._runs, self._first)
-        first = self._seen - self._open if self._first is None else self._first
-        return Clipped(self._samples + self._open, self._runs + 1, first)
+        ended = copy(self)
+        ended._cells = dict(self._cells)
+        ended._close()
+        return Clipped(ended._samples, ended._runs, ended._first, ended._cells)
+
+    def _mark(self, begins: NDArray[np.intp], ends: NDArray[np.intp]) -> None:
+        """Add runs to the cells that they lie in."""
+        cells, at = np.unique(begins // self._cell, return_inverse=True)
+        inside = np.minimum(ends, (begins // self._cell + 1) * self._cell) - begins
+        sums = np.bincount(at, weights=inside).astype(np.int64)
+        for cell, count in zip(cells.tolist(), sums.tolist(), strict=True):
+            self._add(cell, count)
+        over = ends > (begins // self._cell + 1) * self._cell
+        for begin, end in zip(begins[over].tolist(), ends[over].tolist(), strict=True):
+            for cell in range(begin // self._cell + 1, (end - 1) // self._cell + 1):
+                self._add(cell, min(end - cell * self._cell, self._cell))
+                if len(self._cells) >= MOST_CELLS:
+                    break
+
+    def _add(self, cell: int, count: int) -> None:
+        if cell in self._cells or len(self._cells) < MOST_CELLS:
+            self._cells[cell] = self._cells.get(cell, 0) + count
 
 
 class FlatTops:
@@ -107,6 +154,8 @@ class FlatTops:
         self._top = self._below = -math.inf
         self._is_over = False
         self._runs: _Runs = {}
+        self._cell = cell_samples(rate_hz)
+        self._cells: _KinkCells = {}
         self._kept = np.empty(0, np.float32)
         self._done = self._seen = 0
 
@@ -129,7 +178,7 @@ class FlatTops:
         self._below = max(
             self._below, float(np.max(data, initial=-math.inf, where=data < self._level))
         )
-        cut = self._scan(data, self._runs)
+        cut = self._scan(data, self._runs, self._cells)
         begin = max(0, cut - _BESIDE)
         if data.size - cut > self._longest + _BESIDE:
             # A constant voltage: so much of it is enough to know it for one when it ends.
@@ -144,9 +193,17 @@ class FlatTops:
             self._level = level
             lowest = _bin(level)
             self._runs = {key: run for key, run in self._runs.items() if key[0] >= lowest}
+            self._cells = {cell: of for cell, of in self._cells.items() if of[0] >= lowest}
         self._top = max(self._top, high)
 
-    def _scan(self, data: NDArray[np.float32], runs: _Runs, *, at_end: bool = False) -> int:
+    def _scan(
+        self,
+        data: NDArray[np.float32],
+        runs: _Runs,
+        cells: _KinkCells,
+        *,
+        at_end: bool = False,
+    ) -> int:
         """Add the runs whose surroundings are known; return where the first unknown one begins."""
         starts, ends = _runs_of(data >= self._level)
         lengths = ends - starts
@@ -173,6 +230,10 @@ class FlatTops:
             key = _bin(low), _bin(kink)
             samples, count, first = runs.get(key, (0, 0, base + start))
             runs[key] = samples + length, count + 1, first
+            cell = (base + start) // self._cell
+            if cell in cells or len(cells) < MOST_CELLS:
+                _, sharpest, clipped = cells.get(cell, (key[0], key[1], 0))
+                cells[cell] = key[0], max(sharpest, key[1]), clipped + length
         return cut
 
     def result(self) -> Clipped:
@@ -180,18 +241,22 @@ class FlatTops:
         step = max(_FLATNESS, self._top - self._below)
         if self._is_over or not math.isfinite(step):
             return Clipped()
-        runs = dict(self._runs)
-        self._scan(self._kept, runs, at_end=True)
+        runs, cells = dict(self._runs), dict(self._cells)
+        self._scan(self._kept, runs, cells, at_end=True)
         found = [run for (_, kink), run in runs.items() if kink > _bin(step)]
         return Clipped(
             sum(samples for samples, _, _ in found),
             sum(count for _, count, _ in found),
             min((first for _, _, first in found), default=None),
+            {cell: clipped for cell, (_, kink, clipped) in cells.items() if kink > _bin(step)},
         )
 
 
 _Runs = dict[tuple[int, int], tuple[int, int, int]]
 """(lowest sample, kink) in steps of 0.001 % -> (samples, runs, the first one's first sample)."""
+_KinkCells = dict[int, tuple[int, int, int]]
+"""Cell -> (lowest sample of the last run, sharpest kink, samples): the verdict comes at the end,
+and is that of the sharpest run for the whole cell."""
 
 
 def _runs_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from echotrace.audio.dropouts import Still, StillMeter
-from echotrace.audio.flat_tops import AT_FULL_SCALE, FlatTops, FullScaleRuns
+from echotrace.audio.flat_tops import AT_FULL_SCALE, Cells, FlatTops, FullScaleRuns, cell_samples
 from echotrace.audio.hum import HumMeter
 from echotrace.audio.spectrum import NativeSpectrum, SpectrumMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["LIMIT", "Moments", "NativeMeter", "NativeStats"]
 
@@ -61,9 +65,11 @@ class NativeStats(Moments):
     of full scale; where full scale is not met, those in flat tops at the channel's own peak that
     the wave enters and leaves with a kink (clipping that was turned down afterwards).
     ``first_clipped`` is the sample where the first run begins, counted from the first one read.
-    ``non_finite_samples`` were read as 0, ``out_of_range_samples`` as +-8. ``stills`` are places
-    that look like lost packets, ``spectrum`` and ``hum_power`` what loudness, bandwidth and hum
-    are computed from: see :mod:`echotrace.audio.dropouts`, ``spectrum`` and ``hum``.
+    ``clipped_cells`` (n, 2) int64 are the first samples of the cells of 20 ms that hold clipping,
+    in order, and the clipped samples in each. ``non_finite_samples`` were read as 0,
+    ``out_of_range_samples`` as +-8. ``stills`` are places that look like lost packets,
+    ``spectrum`` and ``hum_power`` what loudness, bandwidth and hum are computed from: see
+    :mod:`echotrace.audio.dropouts`, ``spectrum`` and ``hum``.
     """
 
     index: int
@@ -78,6 +84,7 @@ class NativeStats(Moments):
     stills: tuple[Still, ...]
     spectrum: NativeSpectrum = field(repr=False, compare=False)
     hum_power: NDArray[np.float32] = field(repr=False, compare=False)
+    clipped_cells: NDArray[np.int64] = field(repr=False, compare=False)
 
     @property
     def peak(self) -> float:
@@ -161,7 +168,7 @@ class _Channel:
         self.highest, self.lowest = -math.inf, math.inf
         self.non_finite = self.out_of_range = 0
         self.largest = 0.0
-        self.full_scale = (FullScaleRuns(level), FullScaleRuns(level))
+        self.full_scale = (FullScaleRuns(rate_hz, level), FullScaleRuns(rate_hz, level))
         self.flat_tops = (FlatTops(rate_hz, level), FlatTops(rate_hz, level))
         self.stills = StillMeter(rate_hz)
         self.spectrum = SpectrumMeter(rate_hz)
@@ -222,4 +229,15 @@ class _Channel:
             stills=self.stills.result(),
             spectrum=self.spectrum.result(),
             hum_power=self.hum.result(),
+            clipped_cells=_cells((item.cells for item in clipped), cell_samples(rate_hz)),
         )
+
+
+def _cells(found: Iterable[Cells], size: int) -> NDArray[np.int64]:
+    total: Cells = {}
+    for cells in found:
+        for cell, count in cells.items():
+            total[cell] = total.get(cell, 0) + count
+    table = np.array(sorted(total.items()), np.int64).reshape(-1, 2)
+    table[:, 0] *= size
+    return table

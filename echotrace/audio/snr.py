@@ -35,7 +35,22 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Powers = NDArray[np.float64]
 
-__all__ = ["SegmentSnr", "SnrResult", "estimate_snr"]
+__all__ = [
+    "DIGITAL_SILENCE_POWER",
+    "GATED_FRAMES",
+    "LOCAL_NOISE_S",
+    "LOWEST_RATIO",
+    "MAX_TRIMMED",
+    "MIN_NOISE_FRAMES",
+    "Frames",
+    "SegmentSnr",
+    "SnrResult",
+    "classify",
+    "dilated",
+    "estimate_snr",
+    "is_gated",
+    "ratio_db",
+]
 
 DIGITAL_SILENCE_POWER: Final = 1e-10
 """-100 dBFS: 16-bit quantisation alone is at -101."""
@@ -106,7 +121,7 @@ class SnrResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Frames:
+class Frames:
     """The frames of one channel by class, and their powers about ``zero``.
 
     ``zero`` is the mean of what pauses there are: the powers of pauses and of the speech between
@@ -139,7 +154,7 @@ def estimate_snr(features: ChannelFeatures) -> SnrResult:
     Why so many outcomes: a gate, a tone or a recording of only noise has no SNR, and a number for
     it would be believed.
     """
-    frames = _classify(features)
+    frames = classify(features)
     if not len(frames.speech):
         return _without_snr(frames, "the recording is empty")
     if frames.loud.sum() < MIN_SPEECH_FRAMES:
@@ -150,8 +165,7 @@ def estimate_snr(features: ChannelFeatures) -> SnrResult:
     spectral = _noise_by_spectrum(features, frames)
     spans = _spans(features, frames)
     level = _speech_level(features, frames, None, None)
-    gated = int((frames.pause & frames.digital).sum())
-    if gated >= GATED_FRAMES and gated > frames.noise.sum():
+    if is_gated(frames):
         reason = "the pauses are digital silence (noise gate or synthesis): no noise to compare"
         return _without_snr(frames, reason, spans=spans, level=level, gated=True)
     used = noise or spectral
@@ -172,11 +186,12 @@ def estimate_snr(features: ChannelFeatures) -> SnrResult:
     )
 
 
-def _classify(features: ChannelFeatures) -> _Frames:
+def classify(features: ChannelFeatures) -> Frames:
+    """Sort the frames of a channel into speech, pauses, noise and digital silence."""
     probability, variance = features.speech_probability, features.variance
     digital = variance < DIGITAL_SILENCE_POWER
     speech = without_tones(features, speech_mask(probability))
-    near_speech = _dilated((probability > LEAVE_PROBABILITY) | speech, GUARD_FRAMES)
+    near_speech = dilated((probability > LEAVE_PROBABILITY) | speech, GUARD_FRAMES)
     pause = ~near_speech
     noise = pause & ~digital
     basis = noise if noise.any() else pause
@@ -184,7 +199,7 @@ def _classify(features: ChannelFeatures) -> _Frames:
         dc = float(features.mean[basis].mean())
     else:
         dc = float(np.median(features.mean)) if len(features.mean) else 0.0
-    return _Frames(
+    return Frames(
         speech=speech,
         loud=speech & (probability > ENTER_PROBABILITY) & ~digital,
         pause=pause,
@@ -194,6 +209,12 @@ def _classify(features: ChannelFeatures) -> _Frames:
         dc=_dc_offset(features, pause, noise),
         zero=dc,
     )
+
+
+def is_gated(frames: Frames) -> bool:
+    """Whether the pauses are digital silence rather than noise, so that nothing can be compared."""
+    gated = int((frames.pause & frames.digital).sum())
+    return gated >= GATED_FRAMES and gated > int(frames.noise.sum())
 
 
 def _dc_offset(features: ChannelFeatures, pause: Mask, noise: Mask) -> Measurement:
@@ -223,7 +244,8 @@ def _dc_offset(features: ChannelFeatures, pause: Mask, noise: Mask) -> Measureme
     return Measurement.estimated(whole, "FS", reason=reason, method="mean of all samples")
 
 
-def _dilated(mask: Mask, frames: int) -> Mask:
+def dilated(mask: Mask, frames: int) -> Mask:
+    """Widen every run of a mask by so many frames on both sides."""
     wide: Mask = mask.copy()
     for shift in range(1, frames + 1):
         wide[shift:] |= mask[:-shift]
@@ -249,7 +271,7 @@ def _noise_in_pauses(power: Powers, noise: Mask) -> _Noise | None:
     return _Noise(power=float(power[frames].mean()), plain=plain, frames=frames)
 
 
-def _noise_by_spectrum(features: ChannelFeatures, frames: _Frames) -> _Noise | None:
+def _noise_by_spectrum(features: ChannelFeatures, frames: Frames) -> _Noise | None:
     """Take the 5 % quantile of every frequency bin over time as noise, without any pause.
 
     In steady noise a bin's power is exponential, whose 5 % quantile is -ln(0.95) of its mean.
@@ -264,19 +286,19 @@ def _noise_by_spectrum(features: ChannelFeatures, frames: _Frames) -> _Noise | N
     return _Noise(power=power, plain=power, frames=frames.noise, spectral=True)
 
 
-def _ratio_db(speech_and_noise: float, noise: float) -> float | None:
+def ratio_db(speech_and_noise: float, noise: float) -> float | None:
     """Return the SNR in dB; None where the speech frames are not louder than the noise."""
     speech = speech_and_noise - noise
     return 10.0 * math.log10(speech / noise) if speech > noise * LOWEST_RATIO else None
 
 
 def _decide(
-    features: ChannelFeatures, frames: _Frames, noise: _Noise | None, spectral: _Noise | None
+    features: ChannelFeatures, frames: Frames, noise: _Noise | None, spectral: _Noise | None
 ) -> Measurement:
     loud = float(frames.power[frames.loud].mean())
     n = int(frames.loud.sum())
-    value = None if noise is None else _ratio_db(loud, noise.power)
-    weaker = None if spectral is None else _ratio_db(loud, max(spectral.power, 1e-15))
+    value = None if noise is None else ratio_db(loud, noise.power)
+    weaker = None if spectral is None else ratio_db(loud, max(spectral.power, 1e-15))
     if noise is None:
         if weaker is None:
             return Measurement.not_measurable("dB", "the speech hardly differs from the noise")
@@ -286,7 +308,7 @@ def _decide(
         )  # fmt: skip
     if value is None:
         return Measurement.not_measurable("dB", "the speech hardly differs from the pauses")
-    plain = _ratio_db(loud, noise.plain)
+    plain = ratio_db(loud, noise.plain)
     reason = _why_only_estimated(features, frames, noise, value, plain)
     if reason is None:
         return Measurement.measured(value, "dB", method=METHOD, n=n)
@@ -299,7 +321,7 @@ _FLUCTUATES: Final = "the noise itself rises and falls like speech (babble, musi
 
 
 def _why_only_estimated(
-    features: ChannelFeatures, frames: _Frames, noise: _Noise, value: float, plain: float | None
+    features: ChannelFeatures, frames: Frames, noise: _Noise, value: float, plain: float | None
 ) -> str | None:
     if value < MIN_MEASURED_DB:
         return "the speech hardly rises above the noise"
@@ -333,7 +355,7 @@ def _noise_floor(noise: _Noise) -> Measurement:
 
 
 def _speech_level(
-    features: ChannelFeatures, frames: _Frames, noise: _Noise | None, snr_db: float | None
+    features: ChannelFeatures, frames: Frames, noise: _Noise | None, snr_db: float | None
 ) -> Measurement:
     """Take P.56 where speech stands clear of the noise, else the noise-subtracted speech frames.
 
@@ -349,13 +371,13 @@ def _speech_level(
     return Measurement.measured(features.active_level.level_dbfs, "dBFS", method="ITU-T P.56 B")
 
 
-def _spans(features: ChannelFeatures, frames: _Frames) -> tuple[SpeechSpan, ...]:
+def _spans(features: ChannelFeatures, frames: Frames) -> tuple[SpeechSpan, ...]:
     end_s = features.start_s + features.duration_s
     return speech_spans(frames.speech, start_s=features.start_s, end_s=end_s)
 
 
 def _segments(
-    features: ChannelFeatures, frames: _Frames, noise: _Noise, overall: Measurement
+    features: ChannelFeatures, frames: Frames, noise: _Noise, overall: Measurement
 ) -> tuple[SegmentSnr, ...]:
     found = []
     for span in _spans(features, frames):
@@ -366,7 +388,7 @@ def _segments(
 
 
 def _local(
-    frames: _Frames, noise: _Noise, overall: Measurement, first: int, last: int
+    frames: Frames, noise: _Noise, overall: Measurement, first: int, last: int
 ) -> Measurement:
     """SNR of frames [first, last): noise within 3 s of them where there are pauses, else all."""
     loud = frames.power[first:last][frames.loud[first:last]]
@@ -379,7 +401,7 @@ def _local(
         local = _noise_in_pauses(frames.power[near], frames.noise[near])
     power = (local or noise).power
     method = METHOD_SPECTRAL if noise.spectral else METHOD
-    value = _ratio_db(float(loud.mean()), max(power, 1e-15))
+    value = ratio_db(float(loud.mean()), max(power, 1e-15))
     if value is None:
         return Measurement.not_measurable("dB", "the speech hardly differs from the noise")
     if overall.status.is_scored and value >= MIN_MEASURED_DB and len(loud) >= MIN_SPEECH_FRAMES:
@@ -391,7 +413,7 @@ def _local(
 
 
 def _without_snr(
-    frames: _Frames,
+    frames: Frames,
     reason: str,
     *,
     spans: tuple[SpeechSpan, ...] = (),
