@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echotrace._version import __version__
-from echotrace.cli import analyze, demo, generate_calls, open_report, setup, version
+from echotrace.cli import analyze, demo, generate_calls, models, open_report, setup, version
 from echotrace.cli.document import is_owed, write_failed
 from echotrace.cli.streams import discard_output, own_streams, tell_error
 from echotrace.errors import EchoTraceError, ExitCode, InternalError, UsageError
@@ -58,6 +58,7 @@ app = typer.Typer(
 app.command("analyze", epilog=_EPILOG)(analyze.analyze)
 app.command("demo")(demo.demo)
 app.command("generate-calls")(generate_calls.generate_calls)
+app.add_typer(models.app, name="models")
 app.command("open")(open_report.open_report)
 app.command("setup")(setup.setup)
 app.command("version")(version.version)

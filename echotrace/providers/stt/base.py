@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from echotrace.model.measure import Finding
+from echotrace.model.measure import Finding, JsonValue
 from echotrace.model.report import TranscriptSegment, Word
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from echotrace.config.settings import Settings
     from echotrace.providers.stt.pieces import Piece, PieceLimits
     from echotrace.telemetry import TelemetryCollector
 
@@ -34,6 +37,8 @@ class Transcript:
 
     ``audio_s`` is how much audio the engine was given, ``inference_ms`` how long it computed:
     reading and decoding the recording are not in it. ``language`` is what was recognised, or None.
+    ``windows`` counts the windows of ``window_s`` seconds that an engine computes whole, whatever
+    they hold; None for an engine that has none. ``sent_bytes`` is how much audio left this machine.
     """
 
     text: str
@@ -42,11 +47,17 @@ class Transcript:
     audio_s: float = 0.0
     inference_ms: float = 0.0
     language: str | None = None
+    windows: int | None = None
+    window_s: float | None = None
+    sent_bytes: int = 0
     findings: tuple[Finding, ...] = ()
 
 
 class SttEngine(Protocol):
-    """A recogniser that runs on this machine.
+    """A recogniser, on this machine or behind an address.
+
+    An entry point of the group ``echotrace.stt`` names a class; its name is the ``provider`` of
+    ``provider:model``.
 
     The order of calls is ``check``, ``load``, perhaps ``warm_up``, ``transcribe`` any number of
     times, ``close``. They may be made from a worker thread, one at a time.
@@ -58,6 +69,24 @@ class SttEngine(Protocol):
     """What a reader must know of its quality, or None."""
     limits: PieceLimits
     """How the recording is to be cut for it."""
+    sent_to: str | None
+    """The host that audio goes to, None when it stays on this machine."""
+    times_by_attention: bool
+    """Whether its word times come from a model's attention, and may reach into the silence."""
+
+    @classmethod
+    def create(cls, model: str | None, settings: Settings) -> Self:
+        """Make the engine that ``provider:model`` names; nothing is loaded or opened.
+
+        Raises:
+            UsageError: the model's name or a setting does not fit it.
+        """
+
+    def identity(self) -> Mapping[str, JsonValue]:
+        """Return whatever changes its transcript: the versions, the model's files, the options.
+
+        Equal identities promise equal transcripts of equal audio; it may be asked after ``check``.
+        """
 
     def check(self) -> None:
         """Raise now, before any work, what would make ``load`` fail for sure.
@@ -85,6 +114,7 @@ class SttEngine(Protocol):
         Raises:
             SttStopped: ``is_stopped`` returned True between two segments.
             MissingDependencyError: the engine failed on this audio.
+            ProviderError: the server that it asks failed or cannot be reached.
         """
 
     def close(self) -> None:

@@ -1,4 +1,8 @@
-"""From a setting to an engine: ``auto`` may choose, a name is taken at its word."""
+"""From a setting to an engine: ``auto`` may choose, a name is taken at its word.
+
+Engines are found by their entry points, the built-in ones too. ``auto`` chooses only among those
+that compute on this machine, so no audio leaves it unless an engine was named.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,27 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from echotrace.errors import MissingDependencyError, ProviderError, UsageError
+from echotrace.errors import (
+    EchoTraceError,
+    InternalError,
+    MissingDependencyError,
+    ProviderError,
+    UsageError,
+)
 from echotrace.model.measure import Finding, Severity
+from echotrace.plugins import PluginRef, find_plugins
+from echotrace.printable import printable
 from echotrace.providers.stt.base import SttEngine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from echotrace.config.settings import Settings
     from echotrace.telemetry import TelemetryCollector
 
 __all__ = ["DEFAULT_MODEL", "EngineChoice", "choose_engine", "named_engine"]
 
 DEFAULT_MODEL: Final = "tiny"
-_NAMES: Final = ("faster-whisper", "sphinx")
 _SIZES: Final = ("tiny", "base", "small", "medium", "large-v2", "large-v3", "turbo")
 """Sizes that people type without the engine's name; only for a hint."""
 _ADVICE: Final = (
@@ -46,7 +59,10 @@ def choose_engine(settings: Settings, collector: TelemetryCollector) -> EngineCh
         MissingDependencyError: the engine that was named is not on this machine, or none at all is.
     """
     if settings.stt.engine != "auto":
-        return EngineChoice(engine=named_engine(settings.stt.engine, settings))
+        return EngineChoice(
+            engine=named_engine(settings.stt.engine, settings),
+            findings=find_plugins("stt").findings,
+        )
     why = _why_not_default(settings, collector)
     if why is None:
         return EngineChoice(engine=named_engine(f"faster-whisper:{DEFAULT_MODEL}", settings))
@@ -80,30 +96,45 @@ def named_engine(name: str, settings: Settings) -> SttEngine:
 
     Raises:
         UsageError: no engine or model has this name, or a setting does not fit it.
-        MissingDependencyError: the package or the model is not on this machine.
+        MissingDependencyError: the package or the model is not on this machine, or a plug-in is
+            broken.
+        ProviderError: a server that is to be asked cannot be (it has no key).
     """
     provider, separator, model = name.partition(":")
-    engine: SttEngine
-    if provider == "faster-whisper":
-        if separator and not model:
-            raise UsageError(
-                f"{name!r} names no model",
-                hint="--stt faster-whisper:tiny, or faster-whisper:DIRECTORY",
-                code="UNKNOWN_MODEL",
-            )
-        from echotrace.providers.stt.faster_whisper import FasterWhisperEngine
+    plugins = find_plugins("stt").plugins
+    ref = plugins.get(provider)
+    if ref is None or provider == "auto":
+        raise _unknown(name, provider, plugins)
+    return _made(ref, model if separator else None, settings)
 
-        engine = FasterWhisperEngine(model or DEFAULT_MODEL, settings.stt, offline=settings.offline)
-    elif provider == "sphinx":
-        if separator:
-            raise UsageError("sphinx takes no model", hint="--stt sphinx", code="UNKNOWN_MODEL")
-        from echotrace.providers.stt.sphinx import SphinxEngine
 
-        engine = SphinxEngine(language=settings.stt.language)
-    else:
-        raise _unknown(name, provider)
-    engine.check()
+def _made(ref: PluginRef, model: str | None, settings: Settings) -> SttEngine:
+    """Load, make and check an engine; a contributor's fault is told with whose it is."""
+    try:
+        engine: SttEngine = ref.load().create(model, settings)
+        engine.check()
+    except InternalError:
+        raise
+    except EchoTraceError as error:
+        if error.exit_code == InternalError.exit_code:  # its own class, unknown to the table
+            raise _broken(ref, error) from None
+        raise
+    except Exception as error:
+        if ref.built_in:
+            raise
+        raise _broken(ref, error) from error
     return engine
+
+
+def _broken(ref: PluginRef, error: Exception) -> MissingDependencyError:
+    lines = str(error).splitlines()
+    said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return MissingDependencyError(
+        f"the speech recogniser {ref.name!r} of the package {ref.distribution!r} is broken",
+        why=printable(said)[:300],
+        hint=f"update or remove it: pip install --upgrade {ref.distribution}",
+        code="ENGINE_BROKEN",
+    )
 
 
 def _why_not_default(settings: Settings, collector: TelemetryCollector) -> str | None:
@@ -123,14 +154,16 @@ def _why_not_default(settings: Settings, collector: TelemetryCollector) -> str |
     return None
 
 
-def _unknown(name: str, provider: str) -> UsageError:
+def _unknown(name: str, provider: str, known: Iterable[str]) -> UsageError:
+    names = sorted(known)
     meant = {
         **{size: f"faster-whisper:{size}" for size in _SIZES},
         "whisper": "faster-whisper:tiny",
     }
-    meant |= {known: known for known in ("auto", *_NAMES)}
+    meant |= {one: one for one in ("auto", *names)}
     near = difflib.get_close_matches(provider.lower(), meant, n=1, cutoff=0.6)
-    hint = "auto, faster-whisper:SIZE-OR-DIRECTORY, sphinx"
+    examples = {"faster-whisper": "faster-whisper:SIZE-OR-DIRECTORY"}
+    hint = ", ".join(("auto", *(examples.get(one, one) for one in names)))
     if near:
         hint = f"did you mean {meant[near[0]]}?"
     return UsageError(f"there is no speech recogniser {name!r}", hint=hint, code="UNKNOWN_ENGINE")

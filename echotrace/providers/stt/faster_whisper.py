@@ -11,7 +11,9 @@ import gc
 import math
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from secrets import token_hex
 from time import perf_counter_ns, process_time_ns
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,15 +29,29 @@ from echotrace.providers.stt.base import (
     never_stopped,
 )
 from echotrace.providers.stt.pieces import Joined, Piece, PieceLimits
-from echotrace.providers.stt.whisper_models import check_installed, download, find_model
+from echotrace.providers.stt.whisper_models import (
+    check_installed,
+    digest_of,
+    download,
+    find_model,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from echotrace.config.settings import SttSettings
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from echotrace.config.settings import Settings, SttSettings
+    from echotrace.model.measure import JsonValue
     from echotrace.telemetry import TelemetryCollector
 
-__all__ = ["VAD_OPTIONS", "FasterWhisperEngine"]
+__all__ = ["DEFAULT_MODEL", "VAD_OPTIONS", "WINDOW_S", "FasterWhisperEngine"]
+
+DEFAULT_MODEL: Final = "tiny"
+WINDOW_S: Final = 30.0
+"""Whisper computes this much at once, whatever of it is padding."""
 
 _SAMPLE_RATE_HZ: Final = 16_000
 
@@ -60,14 +76,54 @@ class FasterWhisperEngine:
 
     limits = PieceLimits(max_s=300.0)
     note: str | None = None
+    sent_to: str | None = None
+    times_by_attention = True
 
     def __init__(self, model: str, settings: SttSettings, *, offline: bool) -> None:
         self._model = os.path.expanduser(model)  # noqa: PTH111 - Path's raises without a home
         self._settings = settings
         self._may_download = settings.allow_download and not offline
         self._loaded: Any = None
+        self._windows = 0
         label = Path(self._model).resolve().name if self._is_folder() else model
         self.name = f"faster-whisper:{label}"
+
+    @classmethod
+    def create(cls, model: str | None, settings: Settings) -> Self:
+        """Make the engine for a size, a repository or a directory; None is the default size."""
+        if model is None:
+            model = DEFAULT_MODEL
+        if not model:
+            raise UsageError(
+                "'faster-whisper:' names no model",
+                hint="--stt faster-whisper:tiny, or faster-whisper:DIRECTORY",
+                code="UNKNOWN_MODEL",
+            )
+        return cls(model, settings.stt, offline=settings.offline)
+
+    def identity(self) -> Mapping[str, JsonValue]:
+        """Return versions, options and a digest of the model's files, read once per process.
+
+        A model that is yet to be downloaded has no files to promise anything about: its identity
+        then equals no other.
+        """
+        options = self._settings
+        try:
+            folder = find_model(self._model)
+        except MissingDependencyError:
+            folder = None
+        return {
+            "faster-whisper": version("faster-whisper"),
+            "ctranslate2": version("ctranslate2"),
+            "model": token_hex(16) if folder is None else digest_of(folder),
+            "device": options.device,
+            "compute_type": options.compute_type,
+            "cpu_threads": self._threads(),
+            "beam_size": options.beam_size,
+            "language": options.language,
+            "vad": dict(VAD_OPTIONS),
+            "pieces": [self.limits.max_s, self.limits.pad_s, self.limits.search_s],
+        }
 
     def check(self) -> None:
         """Raise now if the model is neither here nor allowed to be downloaded."""
@@ -99,7 +155,7 @@ class FasterWhisperEngine:
 
         folder = self._folder(collector)
         options = self._settings
-        threads = options.cpu_threads or min(4, _cores())
+        threads = self._threads()
         with collector.span(
             "model_load", engine=self.name, compute_type=options.compute_type, cpu_threads=threads
         ):
@@ -114,6 +170,7 @@ class FasterWhisperEngine:
                 )
             except Exception as error:  # noqa: BLE001 - CTranslate2 and tokenizers raise bare ones
                 raise self._load_error(error) from None
+            self._count_windows()
             return (perf_counter_ns() - begun_ns) / 1e6
 
     def warm_up(self, collector: TelemetryCollector) -> float:
@@ -139,11 +196,13 @@ class FasterWhisperEngine:
         words: list[Word] = []
         segments: list[TranscriptSegment] = []
         audio_s = inference_ms = 0.0
+        windows_before = self._windows
         language = None
         for piece in pieces:
             joined = piece.read()
             if is_stopped():
                 raise SttStopped
+            piece_before = self._windows
             with collector.span("inference", engine=self.name) as span:
                 span.count_process()
                 begun_ns, cpu_begun_ns = perf_counter_ns(), process_time_ns()
@@ -152,10 +211,13 @@ class FasterWhisperEngine:
                     beam_size=self._settings.beam_size,
                     vad="signal" if piece.speech_bounded else VAD_OPTIONS,
                 )
-                found, language = self._run(joined, piece.speech_bounded, is_stopped)
+                found, language = self._run(joined.samples, piece.speech_bounded, is_stopped)
                 inference_ms += (perf_counter_ns() - begun_ns) / 1e6
                 # the library's threads do the work; the span's own figure is this thread's alone
-                span.set(process_cpu_ms=round((process_time_ns() - cpu_begun_ns) / 1e6, 3))
+                span.set(
+                    process_cpu_ms=round((process_time_ns() - cpu_begun_ns) / 1e6, 3),
+                    windows=self._windows - piece_before,
+                )
             audio_s += joined.duration_s
             texts.append("".join(item.text for item in found))
             for item in found:
@@ -169,20 +231,55 @@ class FasterWhisperEngine:
             audio_s=audio_s,
             inference_ms=inference_ms,
             language=language,
+            windows=self._windows - windows_before,
+            window_s=WINDOW_S,
             findings=self._findings(),
         )
+
+    def decode_text(self, samples: NDArray[np.float32], *, is_stopped: IsStopped) -> str:
+        """Transcribe one array without times and without looking for speech, and return the text.
+
+        Raises:
+            SttStopped: ``is_stopped`` returned True between two segments.
+            MissingDependencyError: the engine failed on this audio.
+        """
+        found, _ = self._run(samples, True, is_stopped, word_times=False)
+        return join_texts(item.text for item in found)
 
     def close(self) -> None:
         """Drop the model and give its memory back."""
         self._loaded = None
         gc.collect()
 
+    def _count_windows(self) -> None:
+        """Count the encoder's runs: segments tell nothing of a window in which nothing was heard.
+
+        A guessed language costs a run of its own wherever the library does not use it again.
+        """
+        encode = self._loaded.encode
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self._windows += 1
+            return encode(*args, **kwargs)
+
+        self._loaded.encode = counted
+
+    def _threads(self) -> int:
+        return self._settings.cpu_threads or min(4, _cores())
+
     def _run(
-        self, joined: Joined, speech_bounded: bool, is_stopped: IsStopped
+        self,
+        samples: NDArray[np.float32],
+        speech_bounded: bool,
+        is_stopped: IsStopped,
+        *,
+        word_times: bool = True,
     ) -> tuple[list[Any], str | None]:
         found = []
         try:
-            segments, info = self._segments(joined.samples, speech_bounded=speech_bounded)
+            segments, info = self._segments(
+                samples, speech_bounded=speech_bounded, word_times=word_times
+            )
             for segment in segments:
                 found.append(segment)
                 if is_stopped():
@@ -202,14 +299,16 @@ class FasterWhisperEngine:
             ) from None
         return found, info.language
 
-    def _segments(self, samples: Any, *, speech_bounded: bool) -> tuple[Iterable[Any], Any]:
+    def _segments(
+        self, samples: Any, *, speech_bounded: bool, word_times: bool = True
+    ) -> tuple[Iterable[Any], Any]:
         from faster_whisper.vad import VadOptions
 
         segments, info = self._loaded.transcribe(
             samples,
             language=self._language(),
             beam_size=self._settings.beam_size,
-            word_timestamps=True,
+            word_timestamps=word_times,
             condition_on_previous_text=False,
             vad_filter=not speech_bounded,
             vad_parameters=None if speech_bounded else VadOptions(**VAD_OPTIONS),

@@ -6,50 +6,63 @@ wherever it appears. It works in a process of its own; see ``sphinx_worker``.
 
 from __future__ import annotations
 
-import json
-import select
-import subprocess
 import sys
-from contextlib import suppress
+from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from echotrace.errors import MissingDependencyError, UsageError
 from echotrace.model.report import TranscriptSegment, Word
 from echotrace.providers.stt.base import (
     IsStopped,
-    SttStopped,
     Transcript,
     join_texts,
     never_stopped,
 )
 from echotrace.providers.stt.pieces import Joined, Piece, PieceLimits
+from echotrace.providers.stt.sphinx_process import SphinxProcess, pcm16
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
+    from typing_extensions import Self
 
+    from echotrace.config.settings import Settings
+    from echotrace.model.measure import JsonValue
+    from echotrace.providers.stt.streaming import Stream
     from echotrace.telemetry import TelemetryCollector
 
 __all__ = ["SphinxEngine"]
 
-_WORKER: Final = Path(__file__).with_name("sphinx_worker.py")
-_POLL_S: Final = 0.1
 
-
-class SphinxEngine:
+class SphinxEngine(SphinxProcess):
     """PocketSphinx with its bundled US English model; English only."""
 
     name = "sphinx"
     note: str | None = "embedded, low accuracy"
     limits = PieceLimits(max_s=30.0, pad_s=0.2)
+    sent_to: str | None = None
+    times_by_attention = False
 
     def __init__(self, *, language: str = "en") -> None:
+        super().__init__()
         self._language = language
-        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def create(cls, model: str | None, settings: Settings) -> Self:
+        """Make the engine; it has one model, so it can be given none."""
+        if model is not None:
+            raise UsageError("sphinx takes no model", hint="--stt sphinx", code="UNKNOWN_MODEL")
+        return cls(language=settings.stt.language)
+
+    def identity(self) -> Mapping[str, JsonValue]:
+        """Return the package's version, for the model is in it, and how audio is cut."""
+        return {
+            "pocketsphinx": version("pocketsphinx"),
+            "pieces": [self.limits.max_s, self.limits.pad_s, self.limits.search_s],
+        }
 
     def check(self) -> None:
         """Raise now if the package is missing or the language is not English."""
@@ -75,13 +88,7 @@ class SphinxEngine:
         self.close()
         with collector.span("model_load", engine=self.name) as span:
             begun_ns = perf_counter_ns()
-            self._process = subprocess.Popen(
-                [sys.executable, str(_WORKER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            reply = self._answer(never_stopped)
+            reply = self.start()
             span.set(process_cpu_ms=round(reply["cpu_ns"] / 1e6, 3))
             return (perf_counter_ns() - begun_ns) / 1e6
 
@@ -89,8 +96,12 @@ class SphinxEngine:
         """Decode half a second of silence."""
         with collector.span("warm_up", engine=self.name):
             begun_ns = perf_counter_ns()
-            self._ask(bytes(16_000), never_stopped)
+            self.ask(bytes(16_000))
             return (perf_counter_ns() - begun_ns) / 1e6
+
+    def open_stream(self, is_stopped: IsStopped = never_stopped) -> Stream:
+        """Begin an utterance that comes chunk by chunk; one at a time, finished before another."""
+        return _SphinxStream(self, is_stopped)
 
     def transcribe(
         self,
@@ -108,7 +119,7 @@ class SphinxEngine:
         audio_s = inference_ms = 0.0
         for piece in pieces:
             joined = piece.read()
-            reply = self._ask(_pcm16(joined.samples), is_stopped)
+            reply = self.ask(pcm16(joined.samples), is_stopped=is_stopped)
             collector.record(
                 "inference",
                 start_ns=reply["start_ns"],
@@ -140,60 +151,26 @@ class SphinxEngine:
             language="en",
         )
 
-    def close(self) -> None:
-        """End the process, whatever it is doing."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):  # what it did not read is of no use to it now
-                    pipe.close()
-        process.wait()
 
-    def _ask(self, samples: bytes, is_stopped: IsStopped) -> dict[str, Any]:
-        process = self._process
-        if process is None or process.stdin is None:
-            raise RuntimeError("the engine is not loaded")
-        try:
-            process.stdin.write(len(samples).to_bytes(4, "little") + samples)
-            process.stdin.flush()
-        except BrokenPipeError:
-            raise self._ended() from None
-        return self._answer(is_stopped)
+class _SphinxStream:
+    """One utterance, chunk by chunk; the recogniser keeps its state between chunks."""
 
-    def _answer(self, is_stopped: IsStopped) -> dict[str, Any]:
-        process = self._process
-        if process is None or process.stdout is None:
-            raise RuntimeError("the engine is not loaded")
-        while not select.select([process.stdout], [], [], _POLL_S)[0]:
-            if is_stopped():
-                self.close()
-                raise SttStopped
-        line = process.stdout.readline()
-        if not line:
-            raise self._ended()
-        reply: dict[str, Any] = json.loads(line)
-        if "error" in reply:
-            self.close()
-            raise _failed(reply["error"])
-        return reply
+    def __init__(self, engine: SphinxEngine, is_stopped: IsStopped) -> None:
+        self._engine = engine
+        self._is_stopped = is_stopped
+        self.cpu_ns = 0
+        self._ask("start")
 
-    def _ended(self) -> MissingDependencyError:
-        process = self._process
-        status = process.wait() if process else None
-        self.close()
-        return _failed(f"its process ended with status {status}")
+    def feed(self, samples: NDArray[Any]) -> str:
+        return self._ask("feed", pcm16(samples))
 
+    def finish(self) -> str:
+        return self._ask("finish")
 
-def _failed(why: str) -> MissingDependencyError:
-    return MissingDependencyError(
-        "the embedded engine sphinx failed",
-        why=why,
-        hint="--stt faster-whisper:tiny, or pip install --force-reinstall pocketsphinx",
-        code="STT_FAILED",
-    )
+    def _ask(self, kind: str, samples: bytes = b"") -> str:
+        reply = self._engine.ask(samples, kind=kind, is_stopped=self._is_stopped)
+        self.cpu_ns += reply["cpu_ns"]
+        return str(reply["text"])
 
 
 def _words(found: list[list[Any]], joined: Joined) -> list[tuple[int, Word]]:
@@ -204,9 +181,3 @@ def _words(found: list[list[Any]], joined: Joined) -> list[tuple[int, Word]]:
         word = Word(text=text, start_s=start_s, end_s=end_s, probability=probability)
         heard.append((joined.span_at(start, end), word))
     return heard
-
-
-def _pcm16(samples: NDArray[Any]) -> bytes:
-    import numpy as np
-
-    return bytes(np.clip(np.rint(samples * 32_768.0), -32_768, 32_767).astype("<i2").tobytes())

@@ -8,8 +8,10 @@ first, and only a folder that is complete is handed on.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import re
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from echotrace.printable import printable
 __all__ = [
     "TINY_REPOSITORY",
     "check_installed",
+    "digest_of",
     "download",
     "find_model",
     "is_cached",
@@ -31,6 +34,7 @@ TINY_REPOSITORY = "Systran/faster-whisper-tiny"
 
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 _VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+_OPTIONAL = ("preprocessor_config.json",)
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -96,6 +100,32 @@ def repository_of(model: str) -> str:
         hint=f"did you mean faster-whisper:{near[0]}?" if near else "or give a model's directory",
         code="UNKNOWN_MODEL",
     )
+
+
+def digest_of(folder: Path) -> str:
+    """Return a digest of a model's files, wherever they lie; a file is read once per process.
+
+    A file that changes while the process runs is read again when its size or time changed.
+    """
+    names = sorted(
+        name for name in (*_FILES, *_VOCABULARIES, *_OPTIONAL) if (folder / name).is_file()
+    )
+    parts = []
+    for name in names:
+        status = (folder / name).stat()
+        seen = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        parts.append(f"{name} {_file_digest(folder / name, seen)}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: Path, seen: tuple[int, ...]) -> str:
+    del seen
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
 
 
 def download(model: str) -> Path:

@@ -47,3 +47,14 @@ def make_settings():
         return replace(Settings(), offline=offline, stt=SttSettings(**{"cpu_threads": 1, **stt}))
 
     return make
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    """No key, no address and no secrets of whoever runs the tests."""
+    for vendor in ("GROQ", "OPENAI"):
+        for name in ("API_KEY", "BASE_URL"):
+            monkeypatch.delenv(f"{vendor}_{name}", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return monkeypatch

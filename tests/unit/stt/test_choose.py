@@ -1,8 +1,10 @@
 import pytest
 
 from echotrace.errors import ExitCode, MissingDependencyError, UsageError
-from echotrace.providers.stt import choose, sphinx
+from echotrace.plugins import find_plugins
+from echotrace.providers.stt import sphinx
 from echotrace.providers.stt.choose import choose_engine, named_engine
+from tests.fakes.distribution import install
 from tests.fakes.scripted_whisper import put_into_cache
 
 needs_sphinx = pytest.mark.skipif(
@@ -111,8 +113,101 @@ def test_an_unknown_name_gets_the_nearest(make_settings, name, hint):
     assert caught.value.exit_code == ExitCode.USAGE
 
 
-def test_the_names_are_those_that_can_be_built(make_settings, scripted_model):
-    assert set(choose._NAMES) == {"faster-whisper", "sphinx"}
+def test_the_built_in_engines_are_found_by_their_own_entry_points(make_settings, scripted_model):
+    plugins = find_plugins("stt").plugins
+    assert {"faster-whisper", "sphinx", "groq", "openai"} <= set(plugins)
+    assert all(plugins[name].built_in for name in ("faster-whisper", "sphinx", "groq", "openai"))
     assert named_engine(f"faster-whisper:{scripted_model}", make_settings()).name == (
         "faster-whisper:scripted"
     )
+
+
+_CONTRIBUTED = """
+from echotrace.errors import EchoTraceError, UsageError
+from echotrace.providers.stt.pieces import PieceLimits
+
+class Good:
+    limits = PieceLimits(max_s=10.0)
+    note = sent_to = None
+    def __init__(self, model): self.name = f"contributed:{model}"
+    @classmethod
+    def create(cls, model, settings): return cls(model)
+    def check(self): pass
+
+class Picky(Good):
+    @classmethod
+    def create(cls, model, settings): raise UsageError("no such model")
+
+class Raising(Good):
+    def check(self): raise OSError("libfoo.so: cannot open\\nsecond line")
+
+class OwnError(Good):
+    def check(self): raise EchoTraceError("own kind")
+
+class Shapeless: pass
+"""
+
+
+@pytest.fixture
+def contributed(tmp_path, monkeypatch):
+    points = {
+        "contributed": "Good",
+        "picky": "Picky",
+        "raising": "Raising",
+        "own-error": "OwnError",
+        "shapeless": "Shapeless",
+        "nothing": "Missing",
+        "sphinx": "Good",
+        "auto": "Good",
+    }
+    install(tmp_path / "a", "contributed_stt", "stt", points, _CONTRIBUTED)
+    install(tmp_path / "b", "unimportable_stt", "stt", {"dud": "X"}, "import no_such_module\n")
+    for folder in ("a", "b"):
+        monkeypatch.syspath_prepend(str(tmp_path / folder))
+
+
+def test_a_contributed_engine_is_made_with_its_model_or_with_none(contributed, make_settings):
+    assert named_engine("contributed:x:y", make_settings()).name == "contributed:x:y"
+    assert named_engine("contributed", make_settings()).name == "contributed:None"
+    with pytest.raises(UsageError, match="no such model"):
+        named_engine("picky", make_settings())
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "why"),
+    [
+        ("raising", "contributed_stt", "OSError: libfoo.so: cannot open"),
+        ("own-error", "contributed_stt", "own kind"),
+        ("shapeless", "contributed_stt", "AttributeError"),
+        ("nothing", "contributed_stt", "AttributeError"),
+        ("dud", "unimportable_stt", "ModuleNotFoundError: No module named 'no_such_module'"),
+    ],
+)
+def test_a_broken_contribution_is_one_clear_line_that_names_its_package(
+    contributed, make_settings, name, package, why
+):
+    with pytest.raises(MissingDependencyError) as caught:
+        named_engine(name, make_settings())
+    assert caught.value.code == "ENGINE_BROKEN"
+    assert package in caught.value.what
+    assert why in caught.value.why
+    assert "\n" not in caught.value.what + caught.value.why + caught.value.hint
+    assert package in caught.value.hint
+
+
+@needs_sphinx
+def test_a_contribution_can_take_over_neither_a_built_in_engine_nor_auto(
+    contributed, make_settings, collector, hub_cache
+):
+    chosen = choose_engine(make_settings(engine="sphinx"), collector)
+    assert type(chosen.engine) is sphinx.SphinxEngine
+    assert [item.code for item in chosen.findings] == ["PLUGIN_CLASH"]
+    assert choose_engine(make_settings(), collector).engine.name == "sphinx"
+    with pytest.raises(UsageError, match="no speech recogniser 'auto:x'"):
+        named_engine("auto:x", make_settings())
+
+
+def test_the_nearest_name_may_be_a_contribution(contributed, make_settings):
+    with pytest.raises(UsageError) as caught:
+        named_engine("contribted:x", make_settings())
+    assert caught.value.hint == "did you mean contributed?"

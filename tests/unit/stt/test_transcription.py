@@ -89,7 +89,13 @@ def test_an_engine_that_was_named_is_audited_against_a_reference(hear, clip, gol
     assert findings == {}
     (stage,) = [span for span in spans if span.name == "stt_audit"]
     inside = [span.name for span in spans if span.parent_id == stage.id]
-    assert set(inside) - {"engine_import"} == {"model_load", "inference", "word_alignment"}
+    assert set(inside) - {"engine_import"} == {
+        "cache_lookup",
+        "model_load",
+        "inference",
+        "word_alignment",
+        "error_causes",
+    }
     assert stage.attributes["engine"] == data.engine
 
 
@@ -147,8 +153,8 @@ def test_the_users_own_transcript_needs_no_engine(hear, tone, tmp_path, hub_cach
     assert data.wer.status is Status.MEASURED
     assert (data.words[0].text, data.words[0].start_s) == ("hello", 0.5)
     assert data.timing is None
-    assert {span.name for span in spans} == {"stt_audit", "word_alignment"}
-    assert findings == {}
+    assert {span.name for span in spans} == {"stt_audit", "word_alignment", "error_causes"}
+    assert list(findings) == ["HALLUCINATED_WORDS"], "a tone is no speech"
 
 
 def test_a_transcript_that_cannot_be_read_is_an_input_error(hear, tone, tmp_path):
@@ -215,18 +221,18 @@ def test_an_unknown_caller_channel_is_defaulted_and_the_others_are_heard_too(
     assert len([span for span in spans if span.name == "model_load"]) == 1
 
 
-def test_an_inferred_caller_is_heard_alone(hear, fast):
-    data, findings, _ = hear(shared("models/demo/call.wav"), engine=fast)
-    assert (data.channel_index, data.other_channels) == (0, ())
+@pytest.mark.parametrize(("caller", "scored"), [(None, 0), (0, 0), (1, 1)])
+def test_both_sides_of_a_call_are_heard_and_the_callers_is_scored(hear, fast, caller, scored):
+    data, findings, _ = hear(shared("models/demo/call.wav"), engine=fast, caller=caller)
+    assert data.channel_index == scored
+    (other,) = data.other_channels
+    assert other.channel_index == 1 - scored
+    sides = {scored: data.actual, other.channel_index: other.actual}
+    assert "lost my wallet" in sides[0]
+    assert "calling how can i help you" in sides[1]
     assert "CHANNEL_DEFAULT" not in findings
-
-
-def test_a_known_caller_is_heard_alone(hear, fast):
-    data, findings, _ = hear(shared("models/demo/call.wav"), engine=fast, caller=1)
-    assert data.channel_index == 1
-    assert "calling how can i help you" in data.actual
-    assert data.other_channels == ()
-    assert findings == {}
+    assert {line.channel_index for line in data.dialogue} == {0, 1}
+    assert [line.start_s for line in data.dialogue] == sorted(x.start_s for x in data.dialogue)
 
 
 def test_the_embedded_stand_in_is_an_estimate_and_the_named_one_is_not(hear, clip, hub_cache):
