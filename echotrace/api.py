@@ -27,6 +27,8 @@ async def analyze_async(
     agent_offset_ms: float = 0.0,
     reference: str | None = None,
     transcript: str | os.PathLike[str] | None = None,
+    key_terms: Sequence[str] = (),
+    streaming: bool = False,
     stages: Sequence[str] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -38,6 +40,8 @@ async def analyze_async(
         agent_offset_ms: how much later than ``path`` the file of ``agent`` begins.
         reference: what was really said.
         transcript: a file with what the user's own pipeline heard.
+        key_terms: words and names that must not be misheard.
+        streaming: replay the recording in chunks and measure the engine's partial results.
         stages: names of analyzers; None runs every registered one.
         settings: values by dotted key (``{"stt.engine": "sphinx"}``), over environment and files.
 
@@ -54,7 +58,9 @@ async def analyze_async(
         inputs=Inputs(
             reference=reference,
             transcript_path=os.fspath(transcript) if transcript is not None else None,
+            key_terms=tuple(key_terms),
         ),
+        streaming=streaming,
     )
     return (await run(request, loaded.settings)).report
 

@@ -266,6 +266,7 @@ class _Run:
             "inputs": self._request.inputs,
             "spectral": self._request.spectral,
             "mos": self._request.mos,
+            "streaming": self._request.streaming,
         }
         if ref.built_in:
             analyzer = kind(self._collector)

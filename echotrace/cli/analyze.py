@@ -50,8 +50,25 @@ def analyze(
         str | None,
         typer.Option(
             "--stt",
-            help="The engine under audit: faster-whisper:SIZE, faster-whisper:FOLDER or sphinx. "
+            help="The engine under audit: faster-whisper:SIZE, faster-whisper:FOLDER, sphinx, "
+            "groq:MODEL or openai:MODEL (these two are sent the audio). "
             "Default: faster-whisper tiny when it is cached, else sphinx.",
+        ),
+    ] = None,
+    stt_base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--stt-base-url",
+            help="The address of an OpenAI-compatible transcription server, for openai:MODEL.",
+        ),
+    ] = None,
+    stt_device: Annotated[
+        str | None, typer.Option("--stt-device", help="Where faster-whisper computes: cpu or cuda.")
+    ] = None,
+    stt_compute_type: Annotated[
+        str | None,
+        typer.Option(
+            "--stt-compute-type", help="Number format of its weights: int8, float16, float32."
         ),
     ] = None,
     gold: Annotated[
@@ -60,6 +77,29 @@ def analyze(
             "--gold", help="An engine that gives the gold transcript: faster-whisper:large-v2."
         ),
     ] = None,
+    normalizer: Annotated[
+        str | None,
+        typer.Option(
+            "--normalizer",
+            help="How both texts are made alike: none, basic or whisper-en. "
+            "Default: whisper-en for English, else basic.",
+        ),
+    ] = None,
+    key_terms: Annotated[
+        Path | None,
+        typer.Option("--key-terms", help="A file of words that must not be misheard, one a line."),
+    ] = None,
+    streaming: Annotated[
+        bool,
+        typer.Option(
+            "--streaming",
+            help="Replay the recording in chunks, and measure the engine's partial results.",
+        ),
+    ] = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="Transcribe anew, and keep nothing for the next run."),
+    ] = False,
     llm: Annotated[
         str | None,
         typer.Option("--llm", help="The language model to probe: groq:MODEL, ollama:MODEL, mock."),
@@ -173,6 +213,7 @@ def analyze(
         load,
         read_gates,
         read_reference,
+        read_terms,
         recording_path,
         split_provider,
         split_stages,
@@ -199,6 +240,11 @@ def analyze(
     provider, model = split_provider(llm)
     if transcript and stt:
         raise UsageError("--transcript and --stt exclude each other: one of them is audited")
+    if transcript and streaming:
+        raise UsageError(
+            "--streaming replays the recording against an engine, and --transcript names none",
+            hint='put the partial results of your own pipeline into the transcript: "partials"',
+        )
     if agent is not None and caller_channel is not None:
         raise UsageError("--caller-channel has no meaning beside --caller and --agent")
     flags: dict[str, Any] = {
@@ -207,6 +253,11 @@ def analyze(
         "audio.max_decoded_mib": max_decoded_mib,
         "stt.engine": stt,
         "stt.gold": gold,
+        "stt.base_url": stt_base_url,
+        "stt.device": stt_device,
+        "stt.compute_type": stt_compute_type,
+        "stt.normalizer": normalizer,
+        "cache.enabled": False if no_cache else None,
         "stt.allow_download": allow_download or None,
         "llm.provider": provider,
         "llm.model": model,
@@ -219,12 +270,15 @@ def analyze(
         agent_offset_ms=agent_offset_ms or 0.0,
         stages=split_stages(stages),
         inputs=Inputs(
-            reference=read_reference(reference, reference_file), transcript_path=transcript
+            reference=read_reference(reference, reference_file),
+            transcript_path=transcript,
+            key_terms=read_terms(key_terms),
         ),
         start_s=start,
         end_s=end,
         spectral=spectral,
         mos=mos,
+        streaming=streaming,
         llm_required=bool(llm),
     )
     show = Presentation(
@@ -235,6 +289,8 @@ def analyze(
         debug=debug,
         color=color,
         no_tui=no_tui,
-        inputs=tuple(str(item) for item in (reference_file, transcript, config, agent) if item),
+        inputs=tuple(
+            str(item) for item in (reference_file, transcript, key_terms, config, agent) if item
+        ),
     )
     return execute(request, load(flags, config, quiet=quiet), gates, show)

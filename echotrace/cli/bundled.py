@@ -25,7 +25,13 @@ def demo_runs() -> Iterator[tuple[str, RunRequest, Settings]]:
     Raises:
         MissingDependencyError: the installation lacks its demo files.
     """
-    from echotrace.config.settings import AudioSettings, LlmSettings, Settings, SttSettings
+    from echotrace.config.settings import (
+        AudioSettings,
+        CacheSettings,
+        LlmSettings,
+        Settings,
+        SttSettings,
+    )
     from echotrace.model.outcome import Inputs
     from echotrace.model.run import RunRequest
 
@@ -55,6 +61,7 @@ def demo_runs() -> Iterator[tuple[str, RunRequest, Settings]]:
             offline=True,
             audio=AudioSettings(caller_channel=truth["caller_channel"]),
             stt=stt,
+            cache=CacheSettings(enabled=False),  # a demo shows the work, and leaves nothing behind
             llm=LlmSettings(provider="mock"),
         )
         yield truth["name"], request, settings

@@ -23,6 +23,7 @@ __all__ = [
     "load",
     "read_gates",
     "read_reference",
+    "read_terms",
     "recording_path",
     "split_provider",
     "split_stages",
@@ -177,6 +178,19 @@ def read_reference(text: str | None, path: Path | None) -> str | None:
             hint=f"iconv -t UTF-8 {path}",
             code="REFERENCE",
         ) from None
+
+
+def read_terms(path: Path | None) -> tuple[str, ...]:
+    """Return the key terms of a file; none were given, none are returned.
+
+    Raises:
+        InputError: the file cannot be read as a list of terms.
+    """
+    if path is None:
+        return ()
+    from echotrace.text.key_terms import read_key_terms
+
+    return read_key_terms(str(path))
 
 
 def _unreadable(path: Path, reason: str) -> InputError:

@@ -1,0 +1,1 @@
+"""The parts of the transcription audit: words in their place, causes, what was made up."""
