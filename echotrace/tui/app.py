@@ -43,7 +43,7 @@ _SIGNALS = {
 }
 
 _OVERVIEW_ONLY = frozenset(
-    {"rerun", "export", "help", "zoom", "next_report", "previous_report", "turns"}
+    {"rerun", "export", "help", "zoom", "next_report", "previous_report", "turns", "words"}
 )
 """Actions whose keys a dialog does not answer."""
 
@@ -58,6 +58,7 @@ _KEY_HELP = {
     "rerun": "Run again; cancels the run that is on",
     "export": "Write the report as JSON to a file that you name",
     "turns": "Go to the turns of the call, the worst first",
+    "words": "Go to the misheard words, the best explained first; enter opens one",
     "next_report": "Next report",
     "previous_report": "Previous report",
     "quit": "Quit; before the end of a run that cancels it",
@@ -96,6 +97,7 @@ class EchoTraceApp(App[None]):
         Binding("r", "rerun", "Run again", tooltip="Profile the recording anew", id="run.again"),
         Binding("e", "export", "Export JSON", tooltip="Write the report", id="report.export"),
         Binding("t", "turns", "Turns", tooltip="Go to the turns", id="view.turns"),
+        Binding("w", "words", "Words", tooltip="Go to the misheard words", id="view.words"),
         Binding("n,right_square_bracket", "next_report", "Next", show=False, id="report.next"),
         Binding(
             "p,left_square_bracket", "previous_report", "Previous", show=False, id="report.previous"
@@ -288,6 +290,10 @@ class EchoTraceApp(App[None]):
         """Put the cursor among the turns."""
         self._overview.focus_turns()
 
+    def action_words(self) -> None:
+        """Put the cursor among the misheard words."""
+        self._overview.focus_words()
+
     def action_zoom(self) -> None:
         """Let the panel with the focus fill the screen, or give the screen back."""
         if self._overview.maximized is not None:
@@ -331,6 +337,8 @@ class EchoTraceApp(App[None]):
             return True if log.can_run else None
         if action == "turns":
             return self._overview.has_class("-turns")
+        if action == "words":
+            return self._overview.has_class("-words")
         return len(self.logs) > 1 or action not in ("next_report", "previous_report")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

@@ -10,6 +10,8 @@ from echotrace.tui.app import EchoTraceApp
 from echotrace.tui.commands import COMMANDS
 from echotrace.tui.screens.export import ExportScreen
 from echotrace.tui.screens.help import HelpScreen
+from echotrace.tui.screens.word import WordScreen
+from echotrace.tui.widgets.misheard import MisheardTable
 from echotrace.tui.widgets.panel import Panel
 from echotrace.tui.widgets.turns import TurnTable
 from tests.fakes.reports import call_report, complete_report, mock_report
@@ -26,7 +28,8 @@ def drive(app, steps, size=(80, 40)):
 
 
 def test_every_binding_of_ours_has_an_id():
-    for owner in (EchoTraceApp, Panel, TurnTable, HelpScreen, ExportScreen):
+    ours = (Panel, TurnTable, MisheardTable, HelpScreen, ExportScreen, WordScreen)
+    for owner in (EchoTraceApp, *ours):
         for binding in owner.__dict__["BINDINGS"]:
             assert isinstance(binding, Binding)
             assert binding.id, binding

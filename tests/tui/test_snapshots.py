@@ -5,6 +5,7 @@ State is asserted elsewhere; these catch what a state test cannot see: a layout 
 
 import pytest
 
+from tests.fakes.audit_reports import AUDITS
 from tests.fakes.reports import SAMPLES
 from tests.fakes.tui_apps import SIZES, saved_app, settled, still_app, tell_still
 
@@ -60,6 +61,30 @@ def test_turns_on_the_whole_screen(snap_compare, size):
         await settled(pilot)
 
     assert snap_compare(saved_app(SAMPLES["call"]()), terminal_size=size, run_before=zoom)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("state", AUDITS)
+def test_words(snap_compare, state, size):
+    async def go_to_the_words(pilot):
+        await settled(pilot)
+        await pilot.press("w")
+        await settled(pilot)
+
+    app = saved_app(AUDITS[state]())
+    assert snap_compare(app, terminal_size=size, run_before=go_to_the_words)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("state", ["audited", "wide", "hostile_audit"])
+def test_one_word(snap_compare, state, size):
+    async def open_it(pilot):
+        await settled(pilot)
+        await pilot.press("w", "enter")
+        await settled(pilot)
+
+    app = saved_app(AUDITS[state]())
+    assert snap_compare(app, terminal_size=size, run_before=open_it)
 
 
 @pytest.mark.parametrize("width", [40, 200])

@@ -27,7 +27,6 @@ def extras(report: Report, page: Page) -> Iterator[Text]:
     """Yield a generic block for each such result, so that nothing in a report is hidden."""
     parts = (
         ("TTS probe", report.probes.tts if report.probes else None),
-        ("Entities", report.transcription.entities if report.transcription else None),
         ("Pipeline", report.pipeline),
         ("Cost", report.cost),
     )

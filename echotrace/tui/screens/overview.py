@@ -9,6 +9,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from echotrace.tui.widgets.analyzer import AnalyzerPanel, generic_names
+from echotrace.tui.widgets.entities import EntitiesPanel, has_entities
 from echotrace.tui.widgets.latency import LatencyPanel
 from echotrace.tui.widgets.panel import Panel
 from echotrace.tui.widgets.score import ScorePanel
@@ -64,6 +65,7 @@ class OverviewScreen(Screen[None]):
                 with Vertical(id="side"):
                     yield TranscriptPanel()
                     yield WarningsPanel()
+                    yield EntitiesPanel()
         yield Footer()
 
     def on_mount(self) -> None:
@@ -95,6 +97,9 @@ class OverviewScreen(Screen[None]):
         heard = run.report.conversation if run.report else None
         asked = (*run.asked, *run.stages, *(run.report.analyzers if run.report else ()))
         self.set_class(heard is not None or "turns" in asked, "-turns")
+        words = run.report.transcription if run.report else None
+        self.set_class(words is not None, "-words")
+        self.set_class(has_entities(run), "-entities")
         call = heard is not None and bool(heard.turns)
         if call == self.has_class("-call"):
             return False
@@ -117,6 +122,11 @@ class OverviewScreen(Screen[None]):
         """Put the cursor among the turns."""
         for panel in self.query(TurnsPanel):
             panel.focus_turns()
+
+    def focus_words(self) -> None:
+        """Put the cursor among the misheard words."""
+        for panel in self.query(TranscriptPanel):
+            panel.focus_words()
 
     def tick(self, now_ns: int) -> None:
         """Let what is running grow."""

@@ -23,7 +23,6 @@ __all__ = ["AnalyzerPanel", "generic_names"]
 
 _PARTS: Mapping[str, Callable[[Report], Any]] = {
     "TTS probe": lambda report: report.probes.tts if report.probes else None,
-    "Entities": lambda report: report.transcription.entities if report.transcription else None,
     "Pipeline": lambda report: report.pipeline,
     "Cost": lambda report: report.cost,
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from echotrace.model.measure import Measurement
-    from echotrace.model.report import ChannelSignal, Report
+    from echotrace.model.report import ChannelSignal, Report, Transcription
     from echotrace.render.console.layout import Page
 
 __all__ = ["SignalPanel", "rated", "reason_of"]
@@ -45,13 +45,13 @@ class SignalPanel(Panel):
         if report is None or report.transcription is None:
             yield from missing("WER", "transcription", run, page)
         else:
-            yield from rated("WER", report.transcription.wer, page)
+            yield from rated(*_leading(report.transcription), page)
         if report is None or channel is None or report.signal is None:
             return
         yield from _levels(channel, page)
         yield from reason_of("SNR", channel.snr_db, page)
         if report.transcription is not None:
-            yield from reason_of("WER", report.transcription.wer, page)
+            yield from reason_of(*_leading(report.transcription), page)
         for other in report.signal.channels:
             if other is not channel:
                 label = f"ch {other.index} {page.data(other.role, limit=9)} SNR"
@@ -79,6 +79,11 @@ def reason_of(label: str, item: Measurement, page: Page) -> Iterator[Text]:
         return
     told = f"{label}: {page.data(note(item))}"
     yield from page.wrapped(Text(told, style="dim"), indent=0)
+
+
+def _leading(result: Transcription) -> tuple[str, Measurement]:
+    """Return the error rate that counts for this language, with its name."""
+    return ("CER", result.cer) if result.rate == "cer" else ("WER", result.wer)
 
 
 def _scored(report: Report | None) -> ChannelSignal | None:

@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 
 from echotrace.render.console import render_console
+from tests.fakes.audit_reports import AUDITS
 from tests.fakes.reports import SAMPLES
 
 FOLDER = Path(__file__).parent / "snapshots"
+MAKERS = {**SAMPLES, **AUDITS}
 CASES = [
     *((name, width, False) for name in SAMPLES for width in (80, 120)),
+    *((name, 80, False) for name in AUDITS),
+    ("audited", 40, False),
+    ("audited", 160, False),
+    ("audited_call", 120, False),
+    ("audited_call", 80, True),
     ("mock", 40, False),
     ("complete", 200, False),
     ("mock", 80, True),
@@ -31,7 +38,7 @@ def file_name(name, width, ascii_only):
 
 @pytest.mark.parametrize(("name", "width", "ascii_only"), CASES, ids=lambda value: str(value))
 def test_report_looks_as_reviewed(name, width, ascii_only):
-    shown = render_console(SAMPLES[name](), width=width, ascii_only=ascii_only)
+    shown = render_console(MAKERS[name](), width=width, ascii_only=ascii_only)
     path = FOLDER / file_name(name, width, ascii_only)
     if os.environ.get("UPDATE_SNAPSHOTS") == "1":
         path.write_text(shown, encoding="utf-8", newline="\n")

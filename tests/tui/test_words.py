@@ -1,0 +1,425 @@
+"""The misheard words in the app: the table, the sheet of a word, what stands below them."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from echotrace.tui.screens.word import WordScreen
+from echotrace.tui.widgets.entities import EntitiesPanel
+from echotrace.tui.widgets.misheard import LISTED, MisheardTable
+from echotrace.tui.widgets.transcript import TranscriptPanel
+from tests.fakes.audit_reports import (
+    audited_call_report,
+    audited_report,
+    faultless_report,
+    hostile_audit_report,
+    many_errors_report,
+    silent_report,
+    unreferenced_report,
+    wide_report,
+)
+from tests.fakes.reports import complete_report, failed_report
+from tests.fakes.tui_apps import panel_text, saved_app, screen_text, settled
+
+SIZES = [(40, 24), (160, 48)]
+
+
+def drive(app, steps, size=(80, 24)):
+    async def go():
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot)
+            return await steps(pilot)
+
+    return asyncio.run(go())
+
+
+def look(report, size=(80, 24), *keys):
+    app = saved_app(report)
+
+    async def steps(pilot):
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await settled(pilot)
+        return screen_text(app)
+
+    return drive(app, steps, size)
+
+
+def rows(app):
+    table = app.screen.query_one(MisheardTable)
+    return [[str(cell) for cell in table.get_row_at(number)] for number in range(table.row_count)]
+
+
+def sheet(text):
+    """Return the text inside the dialog, as one line."""
+    inside = [line.split("│")[1] for line in text.splitlines() if line.count("│") >= 2]
+    return " ".join(" ".join(inside).split())
+
+
+@pytest.mark.parametrize("report", [audited_report(), audited_call_report()])
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+def test_the_misheard_word_and_its_cause_are_seen_at_first_sight(report, size):
+    shown = look(report, size)
+    line = next(line for line in shown.splitlines() if '"comprehensive" -> "compassion"' in line)
+    assert "low SNR" in line
+    assert "w Words" in shown
+
+
+def test_the_best_explained_error_is_the_first_row():
+    app = saved_app(audited_report())
+
+    async def steps(pilot):
+        return rows(app), app.screen.query_one(MisheardTable).cursor_row
+
+    found, at = drive(app, steps)
+    assert [row[1] for row in found] == [
+        '"comprehensive" -> "compassion"',
+        '"for" added',
+        '"watching" added',
+        '"not" missed',
+        '"uh" added',
+        '"six" -> "sick"',
+        '"third" -> "bird"',
+        '"please" missed',
+    ]
+    assert [cell.strip() for cell in found[3]] == [
+        "~0:06.0",
+        '"not" missed',
+        "low SNR, moderate",
+        "7 dB",
+    ]
+    assert at == 0
+
+
+def test_w_leads_to_the_words_from_anywhere_and_the_keys_move_the_cursor():
+    app = saved_app(audited_call_report())
+
+    async def steps(pilot):
+        await pilot.press("t")
+        assert not isinstance(app.focused, MisheardTable)
+        await pilot.press("w")
+        await pilot.pause()
+        table = app.screen.query_one(MisheardTable)
+        assert app.focused is table
+        places = []
+        for key in ("j", "down", "k", "end", "home"):
+            await pilot.press(key)
+            places.append(table.cursor_row)
+        return places
+
+    assert drive(app, steps) == [1, 2, 1, 7, 0]
+
+
+def test_the_error_under_the_cursor_is_told_in_full():
+    assert "the other side speaks over 62 % of it" in look(
+        audited_report(), (160, 48), "w", *"jjjj"
+    )
+
+
+def test_enter_opens_the_word_with_its_figures_and_every_cause():
+    told = sheet(look(audited_report(), (80, 24), "w", "enter"))
+    for part in (
+        '"comprehensive" -> "compassion"',
+        "i am going to cancel my [compassion] credit card uh insurance and i",
+        "place 0:02.82 to 0:03.22 the word's own times",
+        "probability 0.41",
+        "local SNR 4.1 dB the channel's 14.2 dB",
+        "1. low SNR, strong: local SNR 4 dB (clip 14 dB)",
+        "2. low confidence, weak: the engine gives it 0.41",
+    ):
+        assert part in told, part
+
+
+def test_a_missed_word_stands_between_its_neighbours():
+    told = sheet(look(audited_report(), (80, 24), "w", "j", "j", "j", "enter"))
+    assert "uh insurance and i do [-not-] want the renewal of thirty sick" in told
+    assert "0:06.00 to 0:06.40 between its neighbours" in told
+    assert "none: the word was not heard" in told
+
+
+def test_an_error_without_a_place_says_so():
+    told = sheet(look(audited_report(), (80, 24), "w", "end", "enter"))
+    assert '"please" missed' in told
+    assert "place not known" in told
+    assert "local SNR cannot be told here" in told
+
+
+def test_keys_go_from_word_to_word_and_stop_at_the_ends():
+    app = saved_app(audited_report())
+
+    async def steps(pilot):
+        await pilot.press("w", "enter")
+        await pilot.pause()
+        shown = []
+        for key in ("p", "n", "down", "up", "j", "k", "right", "left", *["n"] * 9):
+            await pilot.press(key)
+            shown.append(app.screen.at)
+        await pilot.pause()
+        return shown, screen_text(app)
+
+    shown, text = drive(app, steps)
+    assert shown == [0, 1, 2, 1, 2, 1, 2, 1, 2, 3, 4, 5, 6, 7, 7, 7, 7]
+    assert "Misheard word 8 of 8" in text
+    assert '"please" missed' in text
+
+
+def test_the_sheet_closes_and_the_cursor_is_on_the_word_shown_last():
+    app = saved_app(audited_report())
+
+    async def steps(pilot):
+        table = app.screen.query_one(MisheardTable)
+        places = []
+        await pilot.press("w")
+        for key in ("escape", "enter", "q"):
+            await pilot.press("enter")
+            await pilot.pause()
+            assert isinstance(app.screen, WordScreen)
+            await pilot.press("n", "n", key)
+            await settled(pilot)
+            assert app.focused is table
+            places.append(table.cursor_row)
+        return places, app.is_running, app.screen.is_modal
+
+    assert drive(app, steps) == ([2, 4, 6], True, False)
+
+
+def test_the_keys_of_the_sheet_do_not_turn_the_reports():
+    app = saved_app(audited_report(), complete_report())
+
+    async def steps(pilot):
+        await pilot.press("w", "enter")
+        await pilot.pause()
+        await pilot.press("n", "n", "r", "e", "t", "w")
+        await pilot.pause()
+        return app.shown, app.screen.at, len(app.screen_stack)
+
+    assert drive(app, steps) == (0, 2, 3)
+
+
+def test_a_small_terminal_scrolls_the_sheet():
+    before = look(audited_report(), (40, 16), "w", "enter")
+    after = look(audited_report(), (40, 16), "w", "enter", "pagedown", "pagedown")
+    assert "low confidence" not in before
+    assert "low confidence" in after
+
+
+def test_entities_and_made_up_words_stand_below_the_words():
+    app = saved_app(audited_report())
+
+    async def steps(pilot):
+        panel = app.screen.query_one(EntitiesPanel)
+        words = app.screen.query_one(TranscriptPanel)
+        return panel.region.y > words.region.bottom - 1, panel_text(app, "EntitiesPanel")
+
+    below, text = drive(app, steps, (160, 48))
+    assert below
+    for part in (
+        "Entities  recall 50.0 %",
+        "Hallucination  2 words where nobody speaks",
+        "Streaming  faster-whisper:base",
+    ):
+        assert part in text
+    assert text.count("\n\n") == 2
+
+
+def test_a_report_without_these_parts_has_no_panel_for_them():
+    app = saved_app(complete_report())
+
+    async def steps(pilot):
+        return app.screen.query_one(EntitiesPanel).display, rows(app), screen_text(app)
+
+    shown, found, text = drive(app, steps, (160, 48))
+    assert not shown
+    assert found == []
+    assert "Entities" not in text
+    assert "Analyzer" not in text
+
+
+def test_without_an_error_w_leads_to_the_transcript():
+    app = saved_app(faultless_report())
+
+    async def steps(pilot):
+        await pilot.press("w")
+        await pilot.pause()
+        panel = app.screen.query_one(TranscriptPanel)
+        table = app.screen.query_one(MisheardTable)
+        return app.focused is panel, table.display, panel_text(app, "TranscriptPanel")
+
+    focused, table, text = drive(app, steps)
+    assert focused
+    assert not table
+    assert "0 wrong, 0 missed, 0 added; 30 of 30 right" in text
+
+
+def test_without_a_transcription_there_is_no_such_key():
+    app = saved_app(failed_report())
+
+    async def steps(pilot):
+        focused = app.focused
+        await pilot.press("w")
+        await pilot.pause()
+        return app.check_action("words", ()), app.focused is focused, screen_text(app)
+
+    allowed, stayed, text = drive(app, steps)
+    assert allowed is False
+    assert stayed
+    assert "w Words" not in text
+
+
+def test_without_a_reference_the_words_heard_and_their_entities_are_shown():
+    app = saved_app(unreferenced_report())
+
+    async def steps(pilot):
+        return panel_text(app, "TranscriptPanel"), panel_text(app, "EntitiesPanel")
+
+    words, entities = drive(app, steps)
+    assert "WER n/a: no reference was given" in words
+    assert 'heard: money "thirty sick dollars", date "May bird"' in entities
+
+
+def test_words_on_silence_are_rows_and_flags():
+    app = saved_app(silent_report())
+
+    async def steps(pilot):
+        return rows(app), panel_text(app, "EntitiesPanel")
+
+    found, text = drive(app, steps)
+    assert [row[1] for row in found] == [
+        f'"{word}" added' for word in ("thank", "you", "for", "watching.", "please", "subscribe.")
+    ]
+    assert all("no speech" in row[2] for row in found)
+    assert "6 words where nobody speaks" in text
+    assert "repetition 6 (limit 4)" in text
+
+
+def test_the_dialogue_and_what_was_sent_are_in_the_panel():
+    app = saved_app(audited_call_report())
+
+    async def steps(pilot):
+        return panel_text(app, "TranscriptPanel")
+
+    text = drive(app, steps, (160, 48))
+    assert "0:11.4  agent   Mhm." in text
+    assert "from the cache of 2025-01-01T09:08:07Z" in " ".join(text.split())
+    assert "of audio sent to api.groq.com" in " ".join(text.split())
+
+
+def test_where_cer_leads_the_title_says_so():
+    shown = look(wide_report())
+    assert "Transcript  CER 14.8 %" in shown
+    assert "CER    14.8 %" in shown
+    assert "26.7 %" not in shown
+
+
+def test_many_errors_scroll_and_stay_in_order():
+    app = saved_app(many_errors_report(500))
+
+    async def steps(pilot):
+        await pilot.press("w", "end")
+        await settled(pilot)
+        return rows(app), screen_text(app)
+
+    found, shown = drive(app, steps)
+    assert len(found) == 500
+    assert found[-1][1] in shown
+    told = [row[2].split(", ")[1] for row in found if ", " in row[2]]
+    ranks = [("strong", "moderate", "weak").index(strength) for strength in told]
+    assert ranks == sorted(ranks)
+    assert set(told) == {"strong", "moderate", "weak"}
+
+
+def test_more_errors_than_a_table_holds_are_counted():
+    app = saved_app(many_errors_report(LISTED + 1))
+
+    async def steps(pilot):
+        return len(rows(app)), panel_text(app, "TranscriptPanel")
+
+    found, text = drive(app, steps)
+    assert found == LISTED
+    assert "the table ends after 1,000 of them" in text
+
+
+def test_resizing_keeps_the_cursor_on_its_word():
+    app = saved_app(audited_report())
+
+    async def steps(pilot):
+        await pilot.press("w", "j", "j")
+        for size in ((40, 30), (200, 60), (10, 5), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await settled(pilot)
+        return app.screen.query_one(MisheardTable).cursor_row
+
+    assert drive(app, steps) == 2
+
+
+def test_another_report_has_its_own_words():
+    app = saved_app(audited_report(), silent_report(), complete_report())
+
+    async def steps(pilot):
+        await pilot.press("w", "j", "j", "n")
+        await settled(pilot)
+        second = rows(app), app.screen.query_one(MisheardTable).cursor_row
+        await pilot.press("n")
+        await settled(pilot)
+        third = rows(app), screen_text(app)
+        await pilot.press("n")
+        await settled(pilot)
+        return second, third, rows(app)
+
+    (second, at), (third, text), first = drive(app, steps)
+    assert len(second) == 6
+    assert at == 0
+    assert third == []
+    assert "[compassion]" in text
+    assert len(first) == 8
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_hostile_words_are_data(size):
+    app = saved_app(hostile_audit_report())
+
+    async def steps(pilot):
+        await pilot.press("w")
+        seen = [screen_text(app), str(rows(app)), panel_text(app, "EntitiesPanel")]
+        await pilot.press("enter")
+        for _ in range(5):
+            await pilot.pause()
+            seen.append(screen_text(app))
+            await pilot.press("n")
+        return "".join(seen)
+
+    shown = drive(app, steps, size)
+    for char in "\x1b\x07\x08\x9b\u202e\u2066\u200b\ufeff\udc80":
+        assert char not in shown
+    assert "[bol" in shown
+
+
+def test_ascii_terminals_get_ascii():
+    app = saved_app(replace(audited_report(), source=complete_report().source), ascii_only=True)
+
+    async def steps(pilot):
+        await pilot.press("w", "enter")
+        await pilot.pause()
+        return sheet(screen_text(app))
+
+    assert drive(app, steps).isascii()
+
+
+def test_the_table_takes_the_colours_of_the_theme():
+    app = saved_app(audited_report())
+
+    async def steps(pilot):
+        table = app.screen.query_one(MisheardTable)
+
+        def colours():
+            return {str(span.style) for span in table.get_row_at(0)[1].spans}
+
+        dark = colours()
+        app.action_dark_light()
+        await settled(pilot)
+        return dark, colours()
+
+    dark, light = drive(app, steps)
+    assert dark != light
