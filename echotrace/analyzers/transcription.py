@@ -37,15 +37,10 @@ _NO_INPUTS = Inputs()
 
 
 class TranscriptionAnalyzer:
-    """Transcribes every side of a call and counts the caller's errors; needs no other result.
-
-    ``warm_up`` may be set to True by whoever measures engines: the first inference of a model is a
-    little slower than the next, but a warm-up costs a whole window.
-    """
+    """Transcribes every side of a call and counts the caller's errors; needs no other result."""
 
     name = "transcription"
     requires: tuple[str, ...] = ()
-    warm_up = False
 
     def __init__(self, collector: TelemetryCollector) -> None:
         self._collector = collector
@@ -94,7 +89,6 @@ class TranscriptionAnalyzer:
                 inputs=inputs,
                 collector=self._collector,
                 stop=stop,
-                warm_up=self.warm_up,
                 streaming=streaming,
             )
             work = asyncio.create_task(asyncio.to_thread(audit.run))

@@ -92,6 +92,10 @@ class SttSettings:
         default=120.0,
         metadata=about("how long one transcription request may take", above=0, maximum=3600),
     )
+    warm_up: bool = field(
+        default=False,
+        metadata=about("whether a model runs once on silence before it is timed"),
+    )
     normalizer: str = field(
         default="auto",
         metadata=about("how texts are made alike before they are compared", choices=_NORMALIZERS),

@@ -90,7 +90,6 @@ class Audit:
         inputs: Inputs,
         collector: TelemetryCollector,
         stop: threading.Event,
-        warm_up: bool,
         streaming: bool,
     ) -> None:
         self._audio = audio
@@ -98,7 +97,6 @@ class Audit:
         self._inputs = inputs
         self._collector = collector
         self._stop = stop
-        self._warm_up = warm_up
         self._streaming = streaming
         self._duration_s = audio.duration_s or 0.0
         self._ear = Ear(audio, settings, collector, stop)
@@ -123,7 +121,6 @@ class Audit:
                 choice.engine,
                 self._other_rows(),
                 streaming=self._streaming,
-                warm_up=self._warm_up,
             )
             self._findings += heard.transcript.findings
         else:
@@ -131,7 +128,7 @@ class Audit:
             heard = own
         gold_heard = None
         if gold_engine is not None:
-            gold_heard = self._ear.hear(gold_engine, warm_up=self._warm_up)
+            gold_heard = self._ear.hear(gold_engine)
             self._findings += gold_heard.transcript.findings
         if choice is not None or gold_heard is not None:
             self._say_which_channel()

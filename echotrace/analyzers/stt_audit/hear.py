@@ -85,7 +85,6 @@ class Ear:
         others: tuple[int, ...] = (),
         *,
         streaming: bool = False,
-        warm_up: bool = False,
     ) -> Heard:
         """Let an engine hear the scored channel and ``others`` after it.
 
@@ -95,7 +94,7 @@ class Ear:
         """
         scored = self._audio.scored_channel
         rows = [row for row in (scored, *others) if self.speech(row) != []]
-        session = _Session(engine, self._collector, self._settings, self._stop, warm_up=warm_up)
+        session = _Session(engine, self._collector, self._settings, self._stop)
         replayed = None
         try:
             takes = {row: session.take(self._pieces(engine, row)) for row in rows}
@@ -192,13 +191,11 @@ class _Session:
         collector: TelemetryCollector,
         settings: Settings,
         stop: threading.Event,
-        *,
-        warm_up: bool,
     ) -> None:
         self._engine = engine
         self._collector = collector
         self._stop = stop
-        self._warm_up = warm_up
+        self._warm_up = settings.stt.warm_up
         self._loaded: _Take | None = None
         self._cache = open_cache(settings.cache, on_trouble=_note_trouble)
 

@@ -14,7 +14,6 @@ from echotrace.errors import (
     EchoTraceError,
     InternalError,
     MissingDependencyError,
-    ProviderError,
     UsageError,
 )
 from echotrace.model.measure import Finding, Severity
@@ -149,7 +148,7 @@ def _why_not_default(settings: Settings, collector: TelemetryCollector) -> str |
     try:
         with collector.span("model_download", engine=f"faster-whisper:{DEFAULT_MODEL}"):
             download(DEFAULT_MODEL)
-    except (MissingDependencyError, ProviderError) as error:
+    except EchoTraceError as error:
         return f"{missing} and its download failed ({error.why})"
     return None
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from echotrace.config.privacy import forbid_telemetry
-from echotrace.errors import MissingDependencyError, ProviderError, UsageError
+from echotrace.errors import MissingDependencyError, UsageError
 from echotrace.printable import printable
 
 __all__ = [
@@ -131,25 +131,17 @@ def _file_digest(path: Path, seen: tuple[int, ...]) -> str:
 def download(model: str) -> Path:
     """Download a model into the local cache and return its folder; the user has allowed it.
 
+    What was fetched before is kept, and every file is checked.
+
     Raises:
         MissingDependencyError: faster-whisper is not installed.
         ProviderError: the network or the repository cannot be reached.
+        StorageError: the disk has too little room for it.
+        UsageError: no such model can be downloaded, or connections are forbidden.
     """
-    check_installed()
-    forbid_telemetry()
-    from faster_whisper.utils import download_model
+    from echotrace.providers.stt.model_download import download_model, plan_download
 
-    repository = repository_of(model)
-    try:
-        folder = download_model(repository)
-    except Exception as error:  # noqa: BLE001 - the hub raises its own, httpx's and OS errors
-        raise ProviderError(
-            f"the model {printable(model)} could not be downloaded from {repository}",
-            why=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-            hint="check the network, or give a model's directory: --stt faster-whisper:DIRECTORY",
-            code="MODEL_DOWNLOAD",
-        ) from None
-    return Path(folder)
+    return download_model(plan_download(model, offline=False), lambda _file, _bytes: None)
 
 
 def check_installed() -> None:

@@ -224,3 +224,9 @@ def test_the_other_sides_transcript_has_its_words_and_role(audit, call, fast):
     assert all(word.start_s is not None for word in agent.words)
     words = sum(len(line.text.split()) for line in data.dialogue)
     assert words == len(data.words) + len(agent.words)
+
+
+def test_a_warm_up_is_on_request_and_timed_apart(audit, clip, fast):
+    data, _, spans = audit(clip[0], engine=fast, warm_up=True)
+    assert data.timing.warm_up_ms.value > 0
+    assert spans.index("warm_up") < spans.index("inference")
