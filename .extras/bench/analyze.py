@@ -67,6 +67,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         path = str(make_recording(Path(name)))
         profiler = [sys.executable, "-m", "echotrace", "analyze", path, "--export-only"]
+        profiler += ["--no-cache"]
         profiler += ["--stt", f"faster-whisper:{options.model}"]
         script = [sys.executable, "-c", bare, path, options.model, threads]
         for command in (profiler, script):
