@@ -221,7 +221,7 @@ class FasterWhisperEngine:
             audio_s += joined.duration_s
             texts.append("".join(item.text for item in found))
             for item in found:
-                heard = [_word(word, joined) for word in item.words or () if word.word.strip()]
+                heard = _words(item, joined, self.limits.pad_s)
                 words += heard
                 segments.append(_segment(item, heard, joined))
         return Transcript(
@@ -372,14 +372,20 @@ class FasterWhisperEngine:
         )
 
 
-def _word(word: Any, joined: Joined) -> Word:
-    start_s, end_s = joined.on_recording(float(word.start), float(word.end))
-    return Word(
-        text=str(word.word).strip(),
-        start_s=start_s,
-        end_s=end_s,
-        probability=_finite(word.probability),
-    )
+def _words(segment: Any, joined: Joined, pad_s: float) -> list[Word]:
+    found = [word for word in segment.words or () if word.word.strip()]
+    places = [(float(word.start), float(word.end)) for word in found]
+    return [
+        Word(
+            text=str(word.word).strip(),
+            start_s=start_s,
+            end_s=end_s,
+            probability=_finite(word.probability),
+        )
+        for word, (start_s, end_s) in zip(
+            found, joined.words_on_recording(places, pad_s=pad_s), strict=True
+        )
+    ]
 
 
 def _segment(segment: Any, words: list[Word], joined: Joined) -> TranscriptSegment:

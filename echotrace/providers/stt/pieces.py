@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Joined", "Piece", "PieceLimits", "Reader", "cut_pieces"]
 
 _QUIET_SAMPLES: Final = SAMPLE_RATE_HZ // 10
+_SLACK_S: Final = 0.1
+"""How much earlier than a detector hears the end of speech a word may begin in the silence."""
 
 
 class Reader(Protocol):
@@ -108,6 +110,30 @@ class Joined:
         begin = min(max(first, first + start_s - joined_s), last)
         end = min(max(begin, first + end_s - joined_s), last)
         return round(begin, 3), round(end, 3)
+
+    def words_on_recording(
+        self, places: Sequence[tuple[float, float]], *, pad_s: float
+    ) -> list[tuple[float, float]]:
+        """Map the words of one segment, whose times come from a model's attention.
+
+        Attention spreads the first words of a stretch over the pause before it. Words that begin in
+        the padding behind one span, in a segment that goes on in a later span, open that one.
+        """
+        found = [self.on_recording(*place) for place in places]
+        indices = [self.span_at(*place) for place in places]
+        first = next((at for at, index in enumerate(indices) if index > indices[0]), 0)
+        if not first:
+            return found
+        silent_from = sum(self.lengths[: indices[0] + 1]) / SAMPLE_RATE_HZ - pad_s - _SLACK_S
+        if any(begin < silent_from for begin, _ in places[:first]):
+            return found
+        next_begin, latest = found[first]
+        opening = min(self.spans[indices[first]].start_s + pad_s, latest)
+        for at, (begin, end) in enumerate(places[:first]):
+            start_s = min(opening + begin - places[0][0], latest)
+            found[at] = (round(start_s, 3), round(min(start_s + end - begin, latest), 3))
+        found[first] = (max(next_begin, found[first - 1][0]), latest)
+        return found
 
 
 def cut_pieces(

@@ -74,6 +74,33 @@ def test_a_pause_inside_a_piece_is_jumped_over():
     assert joined.on_recording(1.0, 1.5) == (1.8, 2.2), "a word never lasts through the pause"
 
 
+def test_words_in_the_silence_behind_one_span_open_the_next_when_their_segment_goes_on_there():
+    limits = PieceLimits(max_s=60.0, pad_s=0.3)
+    (piece,) = pieces_of([SpeechSpan(1.0, 2.0), SpeechSpan(8.0, 9.0)], limits=limits)
+    joined = piece.read()
+    assert joined.lengths == (25_600, 25_600)
+    places = joined.words_on_recording([(1.35, 1.5), (1.5, 2.3), (2.3, 2.6)], pad_s=0.3)
+    assert places == [(8.0, 8.15), (8.0, 8.4), (8.4, 8.7)]
+    spoken = joined.words_on_recording([(0.9, 1.3), (1.3, 1.5), (1.7, 2.3)], pad_s=0.3)
+    assert spoken[:2] == [(1.6, 2.0), (2.0, 2.2)], "a word that was said before the pause stays"
+    alone = joined.words_on_recording([(1.35, 1.5)], pad_s=0.3)
+    assert alone == [(2.05, 2.2)], "and so does one whose segment ends there"
+    assert joined.words_on_recording([], pad_s=0.3) == []
+
+
+@given(speech(), st.lists(st.floats(0.0, 1.0), min_size=2, max_size=12))
+def test_words_of_a_segment_stay_in_order_and_inside_their_spans(spans, cuts):
+    for piece in pieces_of(spans):
+        joined = piece.read()
+        times = sorted(cut * joined.duration_s for cut in cuts)
+        found = joined.words_on_recording(list(pairwise(times)), pad_s=LIMITS.pad_s)
+        starts = [start for start, _ in found]
+        assert starts == sorted(starts)
+        for start, end in found:
+            assert start <= end
+            assert any(s.start_s - 1e-3 <= start <= end <= s.end_s + 1e-3 for s in joined.spans)
+
+
 def test_without_speech_detection_the_whole_channel_goes_and_the_cut_is_in_silence():
     samples = noise(7.0)
     for quiet_s in (2.5, 4.9):
