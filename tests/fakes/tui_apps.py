@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from echotrace.cli.bundled import demo_runs
 from echotrace.config.settings import Settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual.pilot import Pilot
+    from textual.widgets import DataTable
 
     from echotrace.model.report import Report
 
@@ -127,3 +129,34 @@ def panel_text(app: EchoTraceApp, kind: str) -> str:
 
 
 DEMO = Path(__file__).resolve().parents[2] / "echotrace" / "demo"
+
+
+def drive(app: EchoTraceApp, steps: Callable[[Pilot[None]], Any], size: Any = (80, 24)) -> Any:
+    """Run an app of this size until it stands still, then the steps; what they return."""
+
+    async def go() -> Any:
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot)
+            return await steps(pilot)
+
+    return asyncio.run(go())
+
+
+def look(report: Report, size: Any = (80, 24), *keys: str) -> str:
+    """Open a report, press keys one after the other, and return what is on the screen."""
+    app = saved_app(report)
+
+    async def steps(pilot: Pilot[None]) -> str:
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await settled(pilot)
+        return screen_text(app)
+
+    return str(drive(app, steps, size))
+
+
+def table_rows(app: EchoTraceApp, kind: type[DataTable[Any]]) -> list[list[str]]:
+    """The cells of a table on the screen as text, row by row."""
+    table = app.screen.query_one(kind)
+    return [[str(cell) for cell in table.get_row_at(number)] for number in range(table.row_count)]

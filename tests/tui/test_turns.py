@@ -1,6 +1,5 @@
 """The turns and the timeline in the app: what is in sight at once, the cursor, the empty states."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -16,32 +15,20 @@ from tests.fakes.reports import (
     mono_report,
     two_files_report,
 )
-from tests.fakes.tui_apps import panel_text, saved_app, screen_text, settled, still_app
-
-
-def drive(app, steps, size=(80, 24)):
-    async def go():
-        async with app.run_test(size=size) as pilot:
-            await settled(pilot)
-            return await steps(pilot)
-
-    return asyncio.run(go())
-
-
-def look(report, size=(80, 24), *keys):
-    app = saved_app(report)
-
-    async def steps(pilot):
-        await pilot.press(*keys)
-        await settled(pilot)
-        return screen_text(app)
-
-    return drive(app, steps, size)
+from tests.fakes.tui_apps import (
+    drive,
+    look,
+    panel_text,
+    saved_app,
+    screen_text,
+    settled,
+    still_app,
+    table_rows,
+)
 
 
 def rows(app):
-    table = app.screen.query_one(TurnTable)
-    return [[str(cell) for cell in table.get_row_at(number)] for number in range(table.row_count)]
+    return table_rows(app, TurnTable)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48), (200, 30)])

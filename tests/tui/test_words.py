@@ -1,6 +1,5 @@
 """The misheard words in the app: the table, the sheet of a word, what stands below them."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -20,36 +19,21 @@ from tests.fakes.audit_reports import (
     wide_report,
 )
 from tests.fakes.reports import complete_report, failed_report
-from tests.fakes.tui_apps import panel_text, saved_app, screen_text, settled
+from tests.fakes.tui_apps import (
+    drive,
+    look,
+    panel_text,
+    saved_app,
+    screen_text,
+    settled,
+    table_rows,
+)
 
 SIZES = [(40, 24), (160, 48)]
 
 
-def drive(app, steps, size=(80, 24)):
-    async def go():
-        async with app.run_test(size=size) as pilot:
-            await settled(pilot)
-            return await steps(pilot)
-
-    return asyncio.run(go())
-
-
-def look(report, size=(80, 24), *keys):
-    app = saved_app(report)
-
-    async def steps(pilot):
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-        await settled(pilot)
-        return screen_text(app)
-
-    return drive(app, steps, size)
-
-
 def rows(app):
-    table = app.screen.query_one(MisheardTable)
-    return [[str(cell) for cell in table.get_row_at(number)] for number in range(table.row_count)]
+    return table_rows(app, MisheardTable)
 
 
 def sheet(text):
