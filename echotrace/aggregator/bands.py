@@ -66,8 +66,10 @@ def band_conversation(heard: Conversation | None, limits: Thresholds) -> Convers
 
 
 def band_transcription(result: Transcription | None, limits: Thresholds) -> Transcription | None:
-    """Band the word error rate."""
-    return replace(result, wer=_banded(result.wer, scale_of("wer", limits))) if result else None
+    """Band the word error rate, which has no word where the character error rate leads."""
+    if result is None or result.rate != "wer":
+        return result
+    return replace(result, wer=_banded(result.wer, scale_of("wer", limits)))
 
 
 def band_llm(probe: LlmProbe, limits: Thresholds) -> LlmProbe:

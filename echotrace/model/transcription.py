@@ -324,8 +324,9 @@ class Transcription:
 
     ``engine`` names whose transcript ``actual`` is; ``gold_source`` says where ``gold`` came from
     (``reference`` or ``engine:...``), None when there was none. ``rate`` is ``wer``, or ``cer`` for
-    languages that are written without spaces: which of the two error rates leads. ``cached_at``
-    is when a transcript that came from the cache was made (UTC, ISO 8601), with its timing.
+    languages that are written without spaces: which of the two error rates leads. ``errors`` holds
+    the first of them in order, ``errors_left_out`` counts the rest. ``cached_at`` is
+    when a transcript that came from the cache was made (UTC, ISO 8601), with its timing.
     """
 
     engine: str
@@ -348,6 +349,7 @@ class Transcription:
     words: tuple[Word, ...] = ()
     segments: tuple[TranscriptSegment, ...] = ()
     errors: tuple[WordError, ...] = ()
+    errors_left_out: int = 0
     causes: tuple[CauseCount, ...] = ()
     entities: Entities | None = None
     hallucination: Hallucination | None = None

@@ -53,7 +53,13 @@ _NO_REFERENCE = "no reference: pass --reference TEXT, --reference-file FILE or -
 _MAX_WORDS_PER_S = 7.0
 """Faster than anybody speaks: auctioneers and sports commentators reach about 6 words a second."""
 _SPARE_WORDS = 5
-_UNLIKE_WER = 0.9
+_MAX_CHARACTERS_PER_S = 45.0
+_MAX_SYLLABLES_PER_S = 15.0
+"""Signs of scripts without spaces; each is about a syllable, and 10 a second is fast speech."""
+_SPARE_CHARACTERS = 40
+_MAX_ERRORS = 5_000
+"""Errors that a report holds with their causes; beyond, it says how many it left out."""
+_UNLIKE_RATE = 0.9
 """Above this share of wrong words a transcript and a reference have hardly a word in common."""
 _UNLIKE_WORDS = 20
 """Fewer words may differ by chance or by an accent; no reference is doubted for them."""
@@ -75,6 +81,7 @@ class _Words:
     words: tuple[Word, ...]
     compared: Comparison
     errors: tuple[WordError, ...] = ()
+    errors_left_out: int = 0
     causes: tuple[CauseCount, ...] = ()
     entities: Entities | None = None
 
@@ -181,8 +188,6 @@ class Audit:
             empty_reference=compared.hallucinated_words is not None,
         )
         self._findings += findings
-        if gold.source == "reference" and gold.text is not None:
-            self._findings += _mismatch(gold.text, compared, self._duration_s)
         made_up = hallucination.words.value
         from_reference = gold.source != "reference" or gold_heard is None
         return Outcome(
@@ -209,6 +214,7 @@ class Audit:
                 words=found.words,
                 segments=segments,
                 errors=found.errors,
+                errors_left_out=found.errors_left_out,
                 causes=found.causes,
                 entities=found.entities,
                 hallucination=hallucination,
@@ -241,7 +247,7 @@ class Audit:
         )
         self._findings += findings
         words = evidence.with_snr(words)
-        terms = self._inputs.key_terms
+        terms, is_said = self._inputs.key_terms, gold.source == "reference"
         if gold.text is None:
             entities = list_entities(actual, language=language, key_terms=terms)
             compared = not_compared(_NO_REFERENCE)
@@ -254,10 +260,17 @@ class Audit:
         normalizer = normalizer_for(language, name)
         ranges = locate([word.text for word in words], compared.actual_tokens, normalizer)
         compared = with_interval(compared, _blocks(words, ranges, heard.transcript.segments))
-        with self._collector.span("error_causes"):
-            errors = find_errors(diff=compared.diff, words=words, ranges=ranges, evidence=evidence)
-            causes = count_causes(errors, words=words, ranges=ranges, evidence=evidence)
-        times = gold_times(gold.text, compared, words, ranges, normalizer)
+        foreign = _mismatch(gold.text, compared, self._duration_s) if is_said else ()
+        self._findings += foreign
+        errors: tuple[WordError, ...] = ()
+        causes: tuple[CauseCount, ...] = ()
+        if not foreign:  # what was never said here was not misheard at any place
+            with self._collector.span("error_causes"):
+                errors = find_errors(
+                    diff=compared.diff, words=words, ranges=ranges, evidence=evidence
+                )
+                causes = count_causes(errors, words=words, ranges=ranges, evidence=evidence)
+        times = gold_times(gold.text, compared, words, ranges, errors, normalizer)
         entities = compare_entities(
             gold.text,
             actual,
@@ -266,7 +279,12 @@ class Audit:
             gold_word_place=times.get,
         )
         return _Words(
-            words=words, compared=compared, errors=errors, causes=causes, entities=entities
+            words=words,
+            compared=compared,
+            errors=errors[:_MAX_ERRORS],
+            errors_left_out=_errors(compared) - min(len(errors), _MAX_ERRORS),
+            causes=causes,
+            entities=entities,
         )
 
     def _language(self, heard: Heard) -> str:
@@ -344,31 +362,48 @@ def _blocks(
     return blocks
 
 
-def _mismatch(reference: str, compared: Comparison, duration_s: float) -> list[Finding]:
+def _errors(compared: Comparison) -> int:
+    counts = compared.counts
+    return counts.substitutions + counts.deletions + counts.insertions if counts else 0
+
+
+def _mismatch(reference: str, compared: Comparison, duration_s: float) -> tuple[Finding, ...]:
     """Doubt a reference that is too long for the recording or has hardly a word of it."""
     counts = compared.counts
     words = counts.reference_words if counts else len(reference.split())
+    signs = sum(not sign.isspace() for sign in reference)
+    fastest = _MAX_SYLLABLES_PER_S if compared.rate == "cer" else _MAX_CHARACTERS_PER_S
     if words > _MAX_WORDS_PER_S * duration_s + _SPARE_WORDS:
-        message = f"the reference has {words:,} words, more than anybody says in {duration_s:.1f} s"
-    elif (
-        counts is not None
-        and min(words, counts.hypothesis_words) >= _UNLIKE_WORDS
-        and counts.hits < (1.0 - _UNLIKE_WER) * words
-    ):
-        message = (
-            f"only {counts.hits:,} of the {words:,} words of the reference were heard "
-            f"in {counts.hypothesis_words:,}"
-        )
+        said = f"the reference has {words:,} words"
+    elif signs > fastest * duration_s + _SPARE_CHARACTERS:
+        said = f"the reference has {signs:,} characters"
+    elif _is_unlike(compared):
+        said = ""
     else:
-        return []
-    return [
+        return ()
+    message = f"{said}, more than anybody says in {duration_s:.1f} s"
+    if not said:
+        rate = compared.cer if compared.rate == "cer" else compared.wer
+        message = f"hardly anything of the reference was heard: {compared.rate.upper()} "
+        message += f"{100.0 * (rate.value or 0.0):.0f} %"
+    return (
         Finding(
             code="REFERENCE_MISMATCH",
             severity=Severity.WARNING,
             message=message,
             hint="check that it belongs to this recording, to this channel and part of it",
-        )
-    ]
+        ),
+    )
+
+
+def _is_unlike(compared: Comparison) -> bool:
+    counts, cer = compared.counts, compared.cer.value
+    if compared.rate == "cer":
+        heard = min(len("".join(compared.gold_tokens)), len("".join(compared.actual_tokens)))
+        return cer is not None and cer > _UNLIKE_RATE and heard >= _UNLIKE_WORDS
+    if counts is None or min(counts.reference_words, counts.hypothesis_words) < _UNLIKE_WORDS:
+        return False
+    return counts.hits < (1.0 - _UNLIKE_RATE) * counts.reference_words
 
 
 def _same_engine(name: str) -> Finding:

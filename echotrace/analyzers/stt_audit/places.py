@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from echotrace.analyzers.stt_audit.hear import Heard
     from echotrace.audio.handle import Audio
     from echotrace.audio.vad import SpeechSpan
+    from echotrace.model.report import WordError
     from echotrace.providers.stt.base import IsStopped
     from echotrace.telemetry import TelemetryCollector
     from echotrace.text.compare import Comparison
@@ -98,16 +99,17 @@ def gold_times(
     compared: Comparison,
     words: Sequence[Word],
     ranges: Sequence[tuple[int, int] | None],
+    errors: Sequence[WordError],
     normalizer: TextNormalizer,
 ) -> dict[int, float]:
     """Return when each word of the reference was said, by its index, as far as it is known.
 
-    That of a word that was heard is its own; a missed one lies at the end of the word before it.
+    That of a word that was heard is its own; a wrong or missed one has the place of its error.
     """
     said = gold.split()
     times: dict[int, float] = {}
     tokens = locate(said, compared.gold_tokens, normalizer)
-    for token, at_s in enumerate(_token_times(compared, words, ranges)):
+    for token, at_s in enumerate(_token_times(compared, words, ranges, errors)):
         found = tokens[token]
         if found is None or at_s is None:
             continue
@@ -117,15 +119,20 @@ def gold_times(
 
 
 def _token_times(
-    compared: Comparison, words: Sequence[Word], ranges: Sequence[tuple[int, int] | None]
+    compared: Comparison,
+    words: Sequence[Word],
+    ranges: Sequence[tuple[int, int] | None],
+    errors: Sequence[WordError],
 ) -> Iterator[float | None]:
+    """Yield the time of each compared word of the reference; errors come in the diff's order."""
+    of_gold = iter([error for error in errors if error.op != "insert"])
     heard = 0
-    latest: float | None = None
     for op in compared.diff:
         for index in range(len(op.gold)):
-            place = ranges[heard + index] if index < len(op.actual) else None
-            word = words[place[0]] if place is not None else None
-            yield latest if word is None or word.start_s is None else word.start_s
-            if place is not None and words[place[1] - 1].end_s is not None:
-                latest = words[place[1] - 1].end_s
+            if op.op == "equal":
+                place = ranges[heard + index]
+                yield words[place[0]].start_s if place is not None else None
+            else:
+                error = next(of_gold, None)
+                yield error.start_s if error is not None else None
         heard += len(op.actual)

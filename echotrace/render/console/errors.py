@@ -136,7 +136,8 @@ def misheard(result: Transcription, page: Page, *, indent: int = 2) -> Iterator[
         yield from page.wrapped(head, indent=indent)
         for _ in rows:
             yield from next(drawn)
-    yield from more(len(result.errors) - sum(quota), "error", page, indent=indent)
+    left_out = len(result.errors) + result.errors_left_out - sum(quota)
+    yield from more(left_out, "error", page, indent=indent)
     if places := place_of(result.errors):
         yield from page.wrapped(Text(page.data(places), style="dim"), indent=indent)
 

@@ -94,7 +94,7 @@ def _rows(result: Transcription, page: Page) -> Iterator[tuple[str, Text]]:
         yield second, rate
     elif beside:
         yield "also", Text(page.data(beside))
-    if result.counts:
+    if result.counts and result.rate == "wer":
         yield "words", Text(_counted(result.counts))
     if result.hallucinated_words and result.hallucination is None:
         yield "hallucinated", Text(count(result.hallucinated_words, "word"), style="yellow")

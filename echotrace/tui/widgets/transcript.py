@@ -122,7 +122,7 @@ class TranscriptPanel(Panel):
             if result.wer.reason:
                 reason = Text.assemble("WER n/a: ", (page.data(result.wer.reason), "dim"))
                 yield from page.wrapped(reason, indent=0)
-        if result.counts:
+        if result.counts and result.rate == "wer":
             yield from page.wrapped(Text(_counted(result.counts)), indent=0)
         if result.hallucinated_words and result.hallucination is None:
             told = f"{result.hallucinated_words:,} hallucinated words"

@@ -172,6 +172,34 @@ def test_a_reference_of_another_recording_is_doubted(audit, call, fast, referenc
     assert "REFERENCE_MISMATCH" in findings
 
 
+@pytest.mark.parametrize(
+    "reference", ["我想取消我的信用卡" * 4_000, "x" * 40_000], ids=["unspaced", "one_word"]
+)
+def test_a_reference_without_spaces_is_doubted_by_its_length(audit, clip, write, reference):
+    inputs = Inputs(reference=reference, transcript_path=write("heard.txt", "我想取消"))
+    data, findings, _ = audit(clip[0], inputs=inputs, language="zh")
+    assert "characters" in findings["REFERENCE_MISMATCH"].message
+    assert data.errors == ()
+    assert data.errors_left_out == sum(
+        (data.counts.substitutions, data.counts.deletions, data.counts.insertions)
+    )
+
+
+def test_a_missed_entity_and_its_error_have_one_place(audit, clip, write):
+    path, text = clip
+    words = text.split()
+    at = words.index("wallet")
+    times = [{"word": w, "start": 0.3 * k, "end": 0.3 * k + 0.2} for k, w in enumerate(words)]
+    del times[at]
+    own = write("own.json", {"words": times})
+    inputs = Inputs(reference=text, transcript_path=own, key_terms=("wallet",))
+    data, _, _ = audit(path, inputs=inputs)
+    (error,) = data.errors
+    (missed,) = [item for item in data.entities.items if item.outcome == "missed"]
+    assert (error.op, error.place) == ("delete", "between")
+    assert missed.at_s == error.start_s
+
+
 def test_key_terms_and_numbers_are_entities_with_a_place(audit, clip, write):
     path, text = clip
     words = text.split()
