@@ -34,7 +34,9 @@ CACHE_FILE: Final = "transcripts-1.sqlite3"
 
 _APPLICATION_ID: Final = 0x4563_6854  # "EchT"
 _VERSION: Final = 1
-_BUSY_S: Final = 5.0
+_READ_WAIT_S: Final = 0.3
+_WRITE_WAIT_S: Final = 2.0
+"""How long another process may hold the file. A transcript that cannot be read is made again."""
 _PAGE_BYTES: Final = 4096
 _SPARE_PAGES: Final = 8  # what one new entry takes beside its value: leaves, indexes, their splits
 _JOURNALS: Final = ("-journal", "-wal", "-shm")
@@ -117,7 +119,10 @@ class Cache:
             return None
         with closing(
             sqlite3.connect(
-                self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+                self.path,
+                timeout=_WRITE_WAIT_S if create else _READ_WAIT_S,
+                isolation_level=None,
+                check_same_thread=False,
             )
         ) as file:
             file.execute("PRAGMA synchronous=FULL")

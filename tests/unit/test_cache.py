@@ -304,7 +304,8 @@ def test_a_locked_file_is_waited_for(cache, troubles):
 
 
 def test_a_file_that_stays_locked_is_a_miss_and_said(cache, troubles, monkeypatch):
-    monkeypatch.setattr("echotrace.cache._BUSY_S", 0.05)
+    monkeypatch.setattr("echotrace.cache._READ_WAIT_S", 0.05)
+    monkeypatch.setattr("echotrace.cache._WRITE_WAIT_S", 0.05)
     cache.put("key", b"value")
     holder = sqlite3.connect(cache.path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 
 from echotrace.analyzers.stt_audit.causes import count_causes
 from echotrace.analyzers.stt_audit.dialogue import make_dialogue
+from echotrace.analyzers.stt_audit.doubts import (
+    cache_troubles,
+    foreign_reference,
+    overlong_transcript,
+    same_engine,
+)
 from echotrace.analyzers.stt_audit.errors import find_errors
 from echotrace.analyzers.stt_audit.evidence import Evidence
 from echotrace.analyzers.stt_audit.hallucination import find_hallucinations
@@ -23,7 +29,7 @@ from echotrace.model.report import (
     Word,
     WordError,
 )
-from echotrace.providers.stt.base import Transcript
+from echotrace.providers.stt.base import SttStopped, Transcript
 from echotrace.providers.stt.choose import choose_engine, named_engine
 from echotrace.providers.stt.streaming_log import streaming_of_log
 from echotrace.text.compare import Comparison, compare, not_compared
@@ -50,19 +56,8 @@ if TYPE_CHECKING:
 __all__ = ["Audit"]
 
 _NO_REFERENCE = "no reference: pass --reference TEXT, --reference-file FILE or --gold ENGINE"
-_MAX_WORDS_PER_S = 7.0
-"""Faster than anybody speaks: auctioneers and sports commentators reach about 6 words a second."""
-_SPARE_WORDS = 5
-_MAX_CHARACTERS_PER_S = 45.0
-_MAX_SYLLABLES_PER_S = 15.0
-"""Signs of scripts without spaces; each is about a syllable, and 10 a second is fast speech."""
-_SPARE_CHARACTERS = 40
 _MAX_ERRORS = 5_000
 """Errors that a report holds with their causes; beyond, it says how many it left out."""
-_UNLIKE_RATE = 0.9
-"""Above this share of wrong words a transcript and a reference have hardly a word in common."""
-_UNLIKE_WORDS = 20
-"""Fewer words may differ by chance or by an accent; no reference is doubted for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +165,7 @@ class Audit:
         if gold.note is not None:
             doubt = doubt or f"the gold transcript is {gold.name}'s ({gold.note})"
         if gold.name == heard.name:
-            self._findings.append(_same_engine(gold.name))
+            self._findings.append(same_engine(gold.name))
         return _Gold(text=gold.transcript.text, source=f"engine:{gold.name}", doubt=doubt)
 
     def _conclude(
@@ -188,6 +183,7 @@ class Audit:
             empty_reference=compared.hallucinated_words is not None,
         )
         self._findings += findings
+        self._findings += cache_troubles(self._ear.troubles)
         made_up = hallucination.words.value
         from_reference = gold.source != "reference" or gold_heard is None
         return Outcome(
@@ -235,6 +231,7 @@ class Audit:
     def _compare(self, heard: Heard, gold: _Gold, actual: str) -> _Words:
         row = self._audio.scored_channel
         language = self._language(heard)
+        self._stop_here()
         evidence = Evidence(self._audio, row)
         words, findings = in_place(
             heard,
@@ -257,10 +254,12 @@ class Audit:
             compared = compare(
                 gold.text, actual, language=language, normalizer=name, doubt=gold.doubt
             )
+        self._stop_here()
         normalizer = normalizer_for(language, name)
         ranges = locate([word.text for word in words], compared.actual_tokens, normalizer)
         compared = with_interval(compared, _blocks(words, ranges, heard.transcript.segments))
-        foreign = _mismatch(gold.text, compared, self._duration_s) if is_said else ()
+        foreign = foreign_reference(gold.text, compared, self._duration_s) if is_said else ()
+        foreign += overlong_transcript(heard.name, actual, self._duration_s)
         self._findings += foreign
         errors: tuple[WordError, ...] = ()
         causes: tuple[CauseCount, ...] = ()
@@ -270,6 +269,7 @@ class Audit:
                     diff=compared.diff, words=words, ranges=ranges, evidence=evidence
                 )
                 causes = count_causes(errors, words=words, ranges=ranges, evidence=evidence)
+        self._stop_here()
         times = gold_times(gold.text, compared, words, ranges, errors, normalizer)
         entities = compare_entities(
             gold.text,
@@ -286,6 +286,11 @@ class Audit:
             causes=causes,
             entities=entities,
         )
+
+    def _stop_here(self) -> None:
+        """Leave between two steps when nobody waits any more."""
+        if self._stop.is_set():
+            raise SttStopped
 
     def _language(self, heard: Heard) -> str:
         language = self._settings.stt.language
@@ -365,54 +370,6 @@ def _blocks(
 def _errors(compared: Comparison) -> int:
     counts = compared.counts
     return counts.substitutions + counts.deletions + counts.insertions if counts else 0
-
-
-def _mismatch(reference: str, compared: Comparison, duration_s: float) -> tuple[Finding, ...]:
-    """Doubt a reference that is too long for the recording or has hardly a word of it."""
-    counts = compared.counts
-    words = counts.reference_words if counts else len(reference.split())
-    signs = sum(not sign.isspace() for sign in reference)
-    fastest = _MAX_SYLLABLES_PER_S if compared.rate == "cer" else _MAX_CHARACTERS_PER_S
-    if words > _MAX_WORDS_PER_S * duration_s + _SPARE_WORDS:
-        said = f"the reference has {words:,} words"
-    elif signs > fastest * duration_s + _SPARE_CHARACTERS:
-        said = f"the reference has {signs:,} characters"
-    elif _is_unlike(compared):
-        said = ""
-    else:
-        return ()
-    message = f"{said}, more than anybody says in {duration_s:.1f} s"
-    if not said:
-        rate = compared.cer if compared.rate == "cer" else compared.wer
-        message = f"hardly anything of the reference was heard: {compared.rate.upper()} "
-        message += f"{100.0 * (rate.value or 0.0):.0f} %"
-    return (
-        Finding(
-            code="REFERENCE_MISMATCH",
-            severity=Severity.WARNING,
-            message=message,
-            hint="check that it belongs to this recording, to this channel and part of it",
-        ),
-    )
-
-
-def _is_unlike(compared: Comparison) -> bool:
-    counts, cer = compared.counts, compared.cer.value
-    if compared.rate == "cer":
-        heard = min(len("".join(compared.gold_tokens)), len("".join(compared.actual_tokens)))
-        return cer is not None and cer > _UNLIKE_RATE and heard >= _UNLIKE_WORDS
-    if counts is None or min(counts.reference_words, counts.hypothesis_words) < _UNLIKE_WORDS:
-        return False
-    return counts.hits < (1.0 - _UNLIKE_RATE) * counts.reference_words
-
-
-def _same_engine(name: str) -> Finding:
-    return Finding(
-        code="GOLD_SAME_ENGINE",
-        severity=Severity.WARNING,
-        message=f"{name} is compared with itself, which shows nothing",
-        hint="--gold takes a better engine than --stt",
-    )
 
 
 def _storable(text: str) -> str:

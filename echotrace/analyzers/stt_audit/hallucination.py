@@ -97,7 +97,8 @@ def _in_silence(
 ) -> tuple[list[int], Measurement]:
     """Return the words where both detectors hear no speech, and their number.
 
-    An alignment puts every word into speech, so that its times say nothing here.
+    An alignment puts every word into speech, so that its times say nothing here; nor do times that
+    lie beyond the recording.
     """
     silent: list[int] = []
     placed = 0
@@ -106,6 +107,8 @@ def _in_silence(
     for index in spoken:
         word = words[index]
         if word.start_s is None or word.end_s is None or word.time_source == "aligned":
+            continue
+        if word.start_s >= evidence.end_s or word.end_s <= evidence.begin_s:
             continue
         placed += 1
         if evidence.is_silent(word.start_s, word.end_s):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from echotrace.telemetry import TelemetryCollector
 
 __all__ = ["Ear", "Heard"]
-
-_LOG = logging.getLogger("echotrace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +69,8 @@ class Ear:
         self._collector = collector
         self._stop = stop
         self._speech: dict[int, list[SpeechSpan] | None] = {}
+        self.troubles: list[str] = []
+        """Why transcripts could not be taken from the cache or kept in it."""
 
     def speech(self, row: int) -> list[SpeechSpan] | None:
         """Return where a channel holds speech; None when nobody looked, [] when there is none."""
@@ -110,6 +109,7 @@ class Ear:
                 )
         finally:
             session.close()
+        self.troubles += [told for told in session.troubles if told not in self.troubles]
         if getattr(engine, "times_by_attention", False):
             takes = {row: self._in_speech(row, take) for row, take in takes.items()}
         silent = _Take(transcript=Transcript(text=""))
@@ -177,13 +177,11 @@ class Ear:
         return list(speech_spans(mask, start_s=features.start_s, end_s=end_s))
 
 
-def _note_trouble(trouble: str) -> None:
-    """A run goes on without a cache; why there is none is for whoever looks for it."""
-    _LOG.debug("no cache: %s", trouble)
-
-
 class _Session:
-    """One engine while it is in use: it is loaded for the first channel that the cache lacks."""
+    """One engine while it is in use: it is loaded for the first channel that the cache lacks.
+
+    ``troubles`` are what the cache said: a run goes on without it.
+    """
 
     def __init__(
         self,
@@ -197,7 +195,8 @@ class _Session:
         self._stop = stop
         self._warm_up = settings.stt.warm_up
         self._loaded: _Take | None = None
-        self._cache = open_cache(settings.cache, on_trouble=_note_trouble)
+        self.troubles: list[str] = []
+        self._cache = open_cache(settings.cache, on_trouble=self.troubles.append)
 
     def load(self) -> _Take:
         """Load the engine once, and say how long that took."""

@@ -26,6 +26,9 @@ __all__ = ["Heard", "read_reply"]
 _SPILL_S: Final = 1.0
 """A time may lie this far behind the audio's end, for models round; it is moved to the end."""
 _MOST_WORDS_PER_S: Final = 20
+_MOST_CHARACTERS_PER_S: Final = 200.0
+"""Several times what the fastest loop of a recogniser writes: 448 tokens for 30 s."""
+_SPARE_CHARACTERS: Final = 4_000
 _SPARE_WORDS: Final = 50
 _SHORTEST_SECRET_PART: Final = 8
 _MOST_COMPARED: Final = 4_000_000
@@ -69,6 +72,10 @@ def read_reply(body: bytes, joined: Joined, target: Target) -> Heard:
             plain = one_line(scrub(said if isinstance(said, str) else "", target.secrets))
             raise bad_reply(target, f"the server says: {plain}" if plain else "it is an error")
         raise bad_reply(target, "the JSON has no text")
+    most = _SPARE_CHARACTERS + _MOST_CHARACTERS_PER_S * joined.duration_s
+    if len(text) > most:
+        why = f"{len(text):,} characters for {joined.duration_s:.1f} s of audio"
+        raise bad_reply(target, why, code="STT_IMPLAUSIBLE")
     text = _clean(text, target)
     words, unplaced = _words(document.get("words"), text, joined, target)
     segments, lost = _segments(document.get("segments"), words, joined, target)

@@ -80,10 +80,17 @@ def test_words_that_do_not_stand_in_the_text_are_left_out():
 
 def test_more_words_than_anybody_could_say_are_left_out():
     words = [("a", 0, 1)] * 5000
-    heard = read(verbose("a " * 5000, words, [segment("a", 0, 1)] * 5000))
+    heard = read(verbose("a " * 500, words, [segment("a", 0, 1)] * 5000))
     assert heard.words == ()
     assert len(heard.segments) < 200
     assert heard.left_out >= 5000
+
+
+def test_a_text_that_no_recogniser_could_write_of_this_audio_is_refused():
+    with pytest.raises(ProviderError) as caught:
+        read(verbose("a " * 100_000))
+    assert caught.value.code == "STT_IMPLAUSIBLE"
+    assert "200,000 characters" in caught.value.why
 
 
 def test_a_segment_over_two_spans_keeps_both_of_its_ends():

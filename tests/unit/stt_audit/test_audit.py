@@ -258,3 +258,36 @@ def test_a_warm_up_is_on_request_and_timed_apart(audit, clip, fast):
     data, _, spans = audit(clip[0], engine=fast, warm_up=True)
     assert data.timing.warm_up_ms.value > 0
     assert spans.index("warm_up") < spans.index("inference")
+
+
+def test_a_transcript_that_nobody_could_say_in_this_time_is_doubted(audit, clip, write):
+    path, text = clip
+    own = write("own.txt", "and so on " * 2_000)
+    data, findings, _ = audit(path, inputs=Inputs(reference=text, transcript_path=own))
+    assert "6,000 words" in findings["TRANSCRIPT_MISMATCH"].message
+    assert (data.errors, data.causes) == ((), ())
+    assert data.wer.value > 100
+
+
+def test_times_beyond_the_recording_are_no_words_in_silence(audit, clip, write):
+    words = [
+        {"word": "hello", "start": 1500, "end": 2000},
+        {"word": "wallet", "start": 2000, "end": 2600},
+    ]
+    own = write("own.json", {"words": words})
+    data, findings, _ = audit(clip[0], inputs=Inputs(transcript_path=own))
+    assert {"TRANSCRIPT_BEYOND_AUDIO"} == set(findings)
+    assert data.hallucination.words.status is Status.NOT_MEASURABLE
+
+
+def test_a_cache_that_was_damaged_is_begun_anew_and_said(audit, clip, fast, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "echotrace"
+    folder.mkdir(mode=0o700)
+    (folder / "transcripts-1.sqlite3").write_bytes(b"no database" * 1000)
+    first, findings, _ = audit(clip[0], engine=fast, cached=True)
+    assert "begun anew" in findings["CACHE_TROUBLE"].message
+    second, findings, _ = audit(clip[0], engine=fast, cached=True)
+    assert "CACHE_TROUBLE" not in findings
+    assert second.cached_at is not None
+    assert second.words == first.words
