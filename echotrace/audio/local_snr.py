@@ -2,7 +2,8 @@
 
 It is the ratio of :mod:`echotrace.audio.snr` over a few frames of 32 ms instead of a whole call.
 Only the louder half of a word's frames counts, so that the tail of a fricative or a time stamp
-that reaches into a pause does not decide.
+that reaches into a pause does not decide. A noise that sounds only under the word counts as speech
+here, because the pauses do not hold it: :mod:`echotrace.audio.close_look` finds that.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class LocalSnr:
         self._sums = _running(np.where(kept, frames.power, 0.0))
         self._counts = _running(kept.astype(np.float64))
         self._can_tell = not is_gated(frames) and self._counts[-1] >= MIN_NOISE_FRAMES
+        self.zero = frames.zero
         self.clip_db = estimate_snr(features).snr_db.value if len(self._power) else None
 
     def at(self, start_s: float, end_s: float) -> float | None:

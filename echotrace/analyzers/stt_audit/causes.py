@@ -1,12 +1,15 @@
 """Why a word may be wrong: hypotheses from what lay under it, each with its evidence.
 
 A cause of the signal stands before the engine's own doubt, which says something about the model.
-"model" is what is left: nothing in the signal explains the error.
+"model" is what is left: nothing that is measured in the signal explains the error. It is never
+strong, because not all is measured: another voice on the same channel is not seen, nor a noise that
+hides only a part of a word, nor a piece of a word that was replaced by soft noise.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from echotrace.audio.local_snr import LOWEST_DB
@@ -37,6 +40,7 @@ HIGHEST_DB: Final = 40.0
 """Above, a figure says more about the pauses than about the speech."""
 MODEL: Final = "model"
 UNKNOWN: Final = "unknown"
+_OWN_NOISE: Final = ", noise under it alone"
 _SIGNAL: Final = ("no_speech", "dropout", "clipped", "low_snr", "talk_over")
 _CONDITIONS: Final = (*_SIGNAL, "low_confidence")
 _KINDS: Final = (*_CONDITIONS, MODEL, UNKNOWN)
@@ -97,10 +101,10 @@ def count_causes(
 
     A word is exposed to whatever would be a cause if it were wrong (an SNR below 15 dB, 0.2 % of it
     clipped, a lost packet, the other side for a fifth of it), whether it is right or wrong. Missed
-    words whose place is known are counted among the words. The most frequent cause comes first.
+    words whose place is known are counted among the words, but an engine has no probability for
+    them: doubt is counted over the words that have one. The most frequent cause comes first.
     """
     first = Counter(error.causes[0].kind for error in errors)
-    missed = [error for error in errors if error.op == "delete" and error.start_s is not None]
     wrong = {
         index
         for error, found in _with_ranges(errors, ranges)
@@ -108,37 +112,54 @@ def count_causes(
     }
     exposed: Counter[str] = Counter()
     exposed_wrong: Counter[str] = Counter()
-    total = total_wrong = 0
+    total = _Total()
+    sure = _Total()
     for index, word in enumerate(words):
         if word.start_s is None or word.end_s is None:
             continue
-        total += 1
-        total_wrong += index in wrong
+        is_wrong = index in wrong
+        total.add(is_wrong)
+        if word.probability is not None:
+            sure.add(is_wrong)
         for kind in _conditions(word, evidence):
             exposed[kind] += 1
-            exposed_wrong[kind] += index in wrong
-    for error in missed:
-        total += 1
-        total_wrong += 1
-        kinds = {cause.kind for cause in error.causes}
-        for kind in kinds.intersection(_CONDITIONS):
-            exposed[kind] += 1
-            exposed_wrong[kind] += 1
-    counts = [
-        CauseCount(
-            kind=kind,
-            errors=first[kind],
-            words_exposed=exposed[kind],
-            wrong_exposed=exposed_wrong[kind],
-            words_other=total - exposed[kind],
-            wrong_other=total_wrong - exposed_wrong[kind],
+            exposed_wrong[kind] += is_wrong
+    missed = Counter(
+        error.causes for error in errors if error.op == "delete" and error.start_s is not None
+    )
+    for causes, count in missed.items():
+        total.add(True, count)
+        for kind in {cause.kind for cause in causes}.intersection(_CONDITIONS):
+            exposed[kind] += count
+            exposed_wrong[kind] += count
+    counts = []
+    for kind in _KINDS:
+        judged = sure if kind == "low_confidence" else total
+        if not first[kind] and not exposed[kind]:
+            continue
+        counts.append(
+            CauseCount(
+                kind=kind,
+                errors=first[kind],
+                words_exposed=exposed[kind],
+                wrong_exposed=exposed_wrong[kind],
+                words_other=judged.words - exposed[kind],
+                wrong_other=judged.wrong - exposed_wrong[kind],
+            )
+            if kind in _CONDITIONS and total.words
+            else CauseCount(kind=kind, errors=first[kind])
         )
-        if kind in _CONDITIONS and total
-        else CauseCount(kind=kind, errors=first[kind])
-        for kind in _KINDS
-        if first[kind] or exposed[kind]
-    ]
     return tuple(sorted(counts, key=lambda count: -count.errors))
+
+
+@dataclass(slots=True)
+class _Total:
+    words: int = 0
+    wrong: int = 0
+
+    def add(self, is_wrong: bool, count: int = 1) -> None:
+        self.words += count
+        self.wrong += count if is_wrong else 0
 
 
 def _with_ranges(
@@ -187,7 +208,7 @@ def _of_signal(under: Under, *, op: str, length_s: float, clip_db: float | None)
             "low_snr",
             -under.snr_db,
             tuple(-limit for limit in SNR_LIMITS_DB),
-            snr_text(under.snr_db, clip_db),
+            snr_text(under.snr_db, clip_db) + (_OWN_NOISE if under.is_own_noise else ""),
             value=under.snr_db,
             unit="dB",
         )
@@ -243,15 +264,14 @@ def _low_confidence(probability: float | None) -> tuple[Cause, ...]:
 
 
 def _model(under: Under, *, is_vague: bool) -> Cause:
-    nothing = "nothing in the signal explains it"
+    nothing = "nothing measured in the signal explains it"
     if under.snr_db is None:
         known = "nobody listened to the signal" if under.is_silent is None else nothing
         evidence = known if known != nothing else f"{nothing}, but its SNR cannot be told"
         return Cause(kind=MODEL, strength="weak", evidence=evidence)
-    strength = "strong" if under.snr_db > GOOD_SNR_DB else "moderate"
     return Cause(
         kind=MODEL,
-        strength="weak" if is_vague else strength,
+        strength="weak" if is_vague or under.snr_db <= GOOD_SNR_DB else "moderate",
         evidence=f"{snr_text(under.snr_db, None)}: {nothing}",
         value=round(under.snr_db, 4),
         unit="dB",

@@ -12,7 +12,7 @@ from echotrace.model.report import WordError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from echotrace.analyzers.stt_audit.evidence import Evidence, Under
+    from echotrace.analyzers.stt_audit.evidence import Evidence
     from echotrace.model.report import Cause, DiffOp, Word
 
 __all__ = ["find_errors"]
@@ -42,9 +42,12 @@ class _Wrong:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
+    """Where an error lies, and the span that is looked at for its causes."""
+
     start_s: float
     end_s: float
     kind: str
+    look: tuple[float, float]
 
 
 def find_errors(
@@ -67,7 +70,8 @@ def find_errors(
             knows; a missed word without one lies between its neighbours.
     """
     places = _Places(words, ranges, evidence, gold_places or {})
-    return tuple(_error(wrong, places, words, evidence) for wrong in _walk(diff))
+    reasons = _Reasons(evidence)
+    return tuple(_error(wrong, places, words, reasons) for wrong in _walk(diff))
 
 
 def _walk(diff: Sequence[DiffOp]) -> Iterator[_Wrong]:
@@ -133,7 +137,7 @@ class _Places:
                 return span
         if wrong.actual is None and wrong.gold_token in self._gold_places:
             start_s, end_s = self._gold_places[wrong.gold_token]
-            return _Place(start_s=start_s, end_s=end_s, kind="aligned")
+            return _Place(start_s=start_s, end_s=end_s, kind="aligned", look=(start_s, end_s))
         last = len(self._spans)
         after_token = wrong.token + (wrong.actual is not None)
         before = self._before[min(wrong.token, last)]
@@ -144,16 +148,65 @@ class _Places:
         end_s = self._end_s if after is None else after
         start_s, end_s = min(start_s, end_s), max(start_s, end_s)
         step_s = (end_s - start_s) / wrong.parts
+        place = start_s + wrong.part * step_s, start_s + (wrong.part + 1) * step_s
         return _Place(
-            start_s=start_s + wrong.part * step_s,
-            end_s=start_s + (wrong.part + 1) * step_s,
+            start_s=place[0],
+            end_s=place[1],
             kind=BETWEEN,
+            look=place
+            if step_s >= LEAST_LOOK_S
+            else _shared((start_s, end_s), (wrong.part + 0.5) / wrong.parts),
         )
 
     def _range(self, wrong: _Wrong) -> tuple[int, int] | None:
         if wrong.actual is None or wrong.token >= len(self._ranges):
             return None
         return self._ranges[wrong.token]
+
+
+def _shared(gap: tuple[float, float], share: float) -> tuple[float, float]:
+    """Return the part of a gap that holds the point at ``share`` of it, at least 0.3 s.
+
+    Time stamps are no better than that. Words that crowd in a gap share few such parts, so that a
+    reference that does not belong costs no more than one that does.
+    """
+    start_s, end_s = gap
+    length_s = end_s - start_s
+    cells = int(length_s / LEAST_LOOK_S)
+    if cells < 1:
+        missing_s = (LEAST_LOOK_S - length_s) / 2.0
+        return start_s - missing_s, end_s + missing_s
+    at = min(int(share * cells), cells - 1)
+    return start_s + at * length_s / cells, start_s + (at + 1) * length_s / cells
+
+
+class _Reasons:
+    """The causes of errors, remembered by what they follow from."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self.clip_db = evidence.clip_db
+        self._found: dict[object, tuple[tuple[Cause, ...], float | None]] = {}
+
+    def of(
+        self, op: str, place: _Place | None, probability: float | None
+    ) -> tuple[tuple[Cause, ...], float | None]:
+        """Return the causes of an error and the SNR where it lies."""
+        is_vague = place is not None and place.kind not in _SURE_PLACES
+        look = None if place is None else place.look
+        key = op, look, is_vague, probability
+        if key not in self._found:
+            under = None if look is None else self._evidence.under(*look)
+            causes = explain(
+                under,
+                op=op,
+                length_s=0.0 if look is None else look[1] - look[0],
+                clip_db=self.clip_db,
+                probability=probability,
+                is_vague=is_vague,
+            )
+            self._found[key] = causes, None if under is None else under.snr_db
+        return self._found[key]
 
 
 def _span(words: Sequence[Word], found: tuple[int, int] | None) -> _Place | None:
@@ -166,39 +219,20 @@ def _span(words: Sequence[Word], found: tuple[int, int] | None) -> _Place | None
     ]
     if not timed:
         return None
-    return _Place(
-        start_s=min(start_s for start_s, _, _ in timed),
-        end_s=max(end_s for _, end_s, _ in timed),
-        kind=timed[0][2] or "word",
-    )
+    start_s = min(start_s for start_s, _, _ in timed)
+    end_s = max(end_s for _, end_s, _ in timed)
+    return _Place(start_s=start_s, end_s=end_s, kind=timed[0][2] or "word", look=(start_s, end_s))
 
 
-def _error(wrong: _Wrong, places: _Places, words: Sequence[Word], evidence: Evidence) -> WordError:
+def _error(wrong: _Wrong, places: _Places, words: Sequence[Word], reasons: _Reasons) -> WordError:
     place, word = places.of(wrong), places.word(wrong)
     probability = None if word is None else words[word].probability
-    under: Under | None = None
-    length_s = 0.0
-    if place is not None:
-        # A shorter place is looked at with what is around it: time stamps are no better.
-        missing_s = max(0.0, LEAST_LOOK_S - (place.end_s - place.start_s)) / 2.0
-        if place.kind != BETWEEN:
-            missing_s = 0.0
-        length_s = place.end_s - place.start_s + 2.0 * missing_s
-        under = evidence.under(place.start_s - missing_s, place.end_s + missing_s)
-    causes = explain(
-        under,
-        op=wrong.op,
-        length_s=length_s,
-        clip_db=evidence.clip_db,
-        probability=probability,
-        is_vague=place is not None and place.kind not in _SURE_PLACES,
-    )
-    snr_db = None if under is None else under.snr_db
+    causes, snr_db = reasons.of(wrong.op, place, probability)
     return WordError(
         op=wrong.op,
         gold=wrong.gold,
         actual=wrong.actual,
-        message=_message(wrong, place, causes, snr_db, evidence.clip_db),
+        message=_message(wrong, place, causes, snr_db, reasons.clip_db),
         causes=causes,
         word=word,
         start_s=None if place is None else round(place.start_s, 3),

@@ -1,11 +1,13 @@
 """What lay under a span of the scored channel, asked for every word and every error.
 
-Everything comes from the opened recording alone, so that the audit needs no other stage.
+Everything comes from the opened recording alone, so that the audit needs no other stage. What is
+not seen: another voice on the same channel, and noise in the place of a part of a word.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -14,11 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echotrace.audio.bleed import find_bleed
+from echotrace.audio.close_look import (
+    LEAST_NOISE_S,
+    LONGEST_S,
+    SURE_DB,
+    flat_samples,
+    held_runs,
+    noise_db,
+)
 from echotrace.audio.dropouts import inside_speech
 from echotrace.audio.flat_tops import CELL_S
 from echotrace.audio.gate import has_own_silence
 from echotrace.audio.levels import power_from_db
 from echotrace.audio.local_snr import LocalSnr
+from echotrace.audio.resample import RATE_HZ
 from echotrace.audio.snr import dilated
 from echotrace.audio.sounds import without_tones
 from echotrace.audio.vad import FRAME_S, speech_mask, speech_spans
@@ -50,24 +61,41 @@ SOFT_FRAMES: Final = 3
 """0.1 s beside a loud frame may be soft: a closure, the end of a word."""
 ACTIVE_MARGIN_DB: Final = 15.9
 """What lies further below a channel's active speech level is no speech of its own (P.56)."""
+OWN_NOISE_DB: Final = 6.0
+"""So far below what the pauses say, the noise under a word is not theirs."""
+STRONG_DB: Final = 5.0
+"""Where the pauses alone make the SNR this low, a closer look would change nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Under:
     """What lay under one span.
 
-    ``snr_db`` is None where it cannot be told; ``dropouts`` counts lost packets and ``lost_s``
-    their length; ``talk_over_s`` is how long the other side spoke. ``is_silent`` says that both
-    detectors hear no speech, None where nobody listened.
+    ``snr_db`` is None where it cannot be told; ``is_own_noise`` says that the noise sounds under
+    the span and not in the pauses beside it. ``dropouts`` counts lost packets and frozen samples,
+    ``lost_s`` is their length; ``talk_over_s`` is how long the other side spoke. ``is_silent`` says
+    that both detectors hear no speech, None where nobody listened.
     """
 
     snr_db: float | None = None
+    is_own_noise: bool = False
     clipped_samples: int = 0
     clipped_share: float = 0.0
     dropouts: int = 0
     lost_s: float = 0.0
     talk_over_s: float = 0.0
     is_silent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Close:
+    """What the samples of a span tell: the SNR and whether the noise is its own, and faults."""
+
+    snr_db: float | None = None
+    is_own_noise: bool = False
+    flat: int = 0
+    held: int = 0
+    held_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,6 +125,8 @@ class Evidence:
         self.begin_s = audio.source.start_s
         self.end_s = self.begin_s + (audio.duration_s or 0.0)
         self._clipped = _Clipped(audio, row)
+        self._seen: dict[tuple[float, float], Under] = {}
+        self._looked: dict[tuple[float, float], _Close] = {}
 
     @property
     def clip_db(self) -> float | None:
@@ -122,8 +152,12 @@ class Evidence:
         return float(frames.sum()) * FRAME_S
 
     def snr_db(self, start_s: float, end_s: float) -> float | None:
-        """Return the SNR under a span; None where it cannot be told."""
-        return None if self._snr is None else self._snr.at(start_s, end_s)
+        """Return the SNR under a span; None where it cannot be told.
+
+        The noise is that of the pauses beside it, or what sounds under the span itself where that
+        is far more. Another voice under the span counts as speech.
+        """
+        return self._close(start_s, end_s).snr_db
 
     def is_silent(self, start_s: float, end_s: float) -> bool | None:
         """Whether both detectors hear no speech in a span; None where nobody listened.
@@ -145,22 +179,61 @@ class Evidence:
         return second is None or _share(second.heard, first, last, WEBRTC_FRAME_S) < second.least
 
     def under(self, start_s: float, end_s: float) -> Under:
-        """Gather all that is known of a span."""
-        lost = [
-            min(at_s + length_s, end_s) - max(at_s, start_s)
-            for at_s, length_s in self._dropouts
-            if at_s < end_s and at_s + length_s > start_s
-        ]
-        clipped = self._clipped.between(start_s, end_s)
+        """Gather all that is known of a span; asking again costs nothing."""
+        key = start_s, end_s
+        if key not in self._seen:
+            self._seen[key] = self._under(start_s, end_s)
+        return self._seen[key]
+
+    def _under(self, start_s: float, end_s: float) -> Under:
+        begins, ends = self._dropouts
+        places = range(bisect_right(ends, start_s), bisect_left(begins, end_s))
+        lost = [min(ends[at], end_s) - max(begins[at], start_s) for at in places]
+        close = self._close(start_s, end_s)
+        clipped = max(self._clipped.between(start_s, end_s), close.flat)
         return Under(
-            snr_db=self.snr_db(start_s, end_s),
+            snr_db=close.snr_db,
+            is_own_noise=close.is_own_noise,
             clipped_samples=clipped,
             clipped_share=self._clipped.share(clipped, start_s, end_s),
-            dropouts=len(lost),
-            lost_s=sum(lost),
+            dropouts=len(lost) + close.held,
+            lost_s=sum(lost) + close.held_s,
             talk_over_s=self._talk_over_s(start_s, end_s),
             is_silent=self.is_silent(start_s, end_s),
         )
+
+    def _close(self, start_s: float, end_s: float) -> _Close:
+        key = start_s, end_s
+        if key not in self._looked:
+            self._looked[key] = self._look(start_s, end_s)
+        return self._looked[key]
+
+    def _look(self, start_s: float, end_s: float) -> _Close:
+        if self._snr is None:
+            return _Close()
+        beside = self._snr.at(start_s, end_s)
+        length_s = end_s - start_s
+        if not 0.0 < length_s <= LONGEST_S:
+            return _Close(snr_db=beside)
+        missing_s = max(0.0, LEAST_NOISE_S - length_s) / 2.0
+        begin_s = max(start_s - missing_s, self.begin_s)
+        around = self._audio.read(self._row, begin_s, end_s + missing_s)
+        first = round((max(start_s, self.begin_s) - begin_s) * RATE_HZ)
+        samples = around[first : first + round(length_s * RATE_HZ)]
+        held = held_runs(samples, self._snr.zero)
+        native = self._audio.native[self._row].sample_rate_hz
+        close = _Close(
+            snr_db=beside,
+            flat=flat_samples(samples) if native == RATE_HZ else 0,
+            held=len(held),
+            held_s=sum(run.end - run.first for run in held) / RATE_HZ,
+        )
+        if beside is not None and beside < STRONG_DB:
+            return close
+        own = noise_db(around)
+        if own is None or own >= SURE_DB or (beside is not None and own > beside - OWN_NOISE_DB):
+            return close
+        return replace(close, snr_db=own, is_own_noise=True)
 
     def with_snr(self, words: Sequence[Word]) -> tuple[Word, ...]:
         """Return the words with the SNR under each that has a place of its own."""
@@ -203,20 +276,22 @@ class Evidence:
         return _Second(flags=flags, heard=_running(flags), least=SILENT_SHARE + false_share)
 
     @cached_property
-    def _dropouts(self) -> tuple[tuple[float, float], ...]:
+    def _dropouts(self) -> tuple[list[float], list[float]]:
+        """Where lost packets begin and end, in order."""
         features = self._features
         if features is None or self._row >= len(self._audio.native):
-            return ()
+            return [], []
         native = self._audio.native[self._row]
         if not native.stills:
-            return ()
-        return inside_speech(
+            return [], []
+        found = inside_speech(
             native.stills,
             speech_spans(self._speech, start_s=features.start_s),
             rate_hz=native.sample_rate_hz,
             start_s=self.begin_s,
             only_packets=has_own_silence(features),
         )
+        return [at_s for at_s, _ in found], [at_s + length_s for at_s, length_s in found]
 
     def _talk_over_s(self, start_s: float, end_s: float) -> float:
         features = self._features
