@@ -28,6 +28,8 @@ __all__ = ["Comparison", "compare", "join_tokens", "not_compared"]
 _UNIT = "ratio"
 _UNSPACED = "the script puts no spaces between words"
 _MAX_CHARACTERS = 2_000_000
+_MAX_WORDS = 250_000
+"""More than a day of speech; every word can become an error, with its own place and causes."""
 _MAX_WORD_PAIRS = 10_000_000_000
 _MAX_CHARACTER_PAIRS = 50_000_000_000
 
@@ -87,6 +89,11 @@ def compare(
         )
     rules = normalizer_for(language, normalizer)
     gold, actual = rules(reference), rules(hypothesis)
+    most = max(len(gold), len(actual))
+    if most > _MAX_WORDS:
+        return not_compared(
+            f"a text of {most:,} words is too long to compare (at most {_MAX_WORDS:,})"
+        )
     unspaced = writes_without_spaces("".join(gold or actual))
     rate = "cer" if unspaced else "wer"
     if not gold:

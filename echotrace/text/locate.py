@@ -20,6 +20,8 @@ _MARK: Final = "zqxjkz"
 """A plain word that no rule knows, between words that are normalised in one go."""
 _UNSAID: Final = ("a", "one")
 """Words that vanish before "hundred" or "thousand", which alone are 100 and 1000 already."""
+_UNSAID_AFTER: Final = "oclock"
+"""A word that vanishes after a number."""
 _BRACKETS: Final = str.maketrans("", "", "<>[](){}")
 _QUOTES: Final = "'`\u00b4\u2018\u2019\u2032\u02bc\uff07 "
 
@@ -56,7 +58,11 @@ def locate(
             before, number = parts[op.src_start - 1], tokens[token]
             if before in _UNSAID and number.endswith("00"):
                 places[token] = (owners[op.src_start - 1], owners[op.src_start] + 1)
+        if token == op.dest_start and parts[part : op.src_start] == [_UNSAID_AFTER]:
+            _widen(places, token - 1, owners[part])
         part, token = op.src_end, op.dest_end
+    if token == len(tokens) and parts[part:] == [_UNSAID_AFTER]:
+        _widen(places, token - 1, owners[part])
     _share(places, (token, len(tokens)), _between(owners, part, len(owners), len(words)))
     return tuple(places)
 
@@ -67,6 +73,11 @@ def _between(owners: Sequence[int], begin: int, end: int, words: int) -> tuple[i
         return owners[begin], owners[end - 1] + 1
     first = owners[begin - 1] + 1 if begin else 0
     return first, owners[end] if end < len(owners) else words
+
+
+def _widen(places: list[tuple[int, int] | None], token: int, owner: int) -> None:
+    if token >= 0 and (place := places[token]):
+        places[token] = (place[0], owner + 1)
 
 
 def _share(

@@ -3,8 +3,9 @@
 ``whisper-en`` is the rules published with Whisper, from the ``whisper-normalizer`` package, which
 write "thirty six" and "36" alike, undo contractions, and fold British into American spelling, with
 our repairs of their faults (see ``repairs``). ``basic`` is the published rules for any language:
-lower case, no punctuation. ``none`` compares the text as it stands. Around the rules stands what a
-hostile or very long text needs: the same result in linear time, and no exception.
+lower case, no punctuation. ``none`` compares the text as it stands, less the characters that nobody
+can see; only the raw WER counts those. Around the rules stands what a hostile or very long text
+needs: the same result in linear time, and no exception.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from echotrace.model.report import Normalizer
+from echotrace.text.characters import ascii_digits, without_invisible
 from echotrace.text.repairs import (
     AFTER,
     AREA_CODES,
@@ -38,12 +40,16 @@ _CLOSERS = re.compile(r"[>\]]")
 _LEFT_OVER = str.maketrans("<[(", "{{{")
 _SAID = re.compile(r" ?\+?\d[\d .-]{1,14}(?=\))")
 _ONES = "ones"
+_INVISIBLE = "invisible-characters"
+_SCRIPT_DIGITS = "digits-of-scripts"
+_ANY_LANGUAGE = (_INVISIBLE, _SCRIPT_DIGITS, AREA_CODES, *BETWEEN)
 
 
 def raw_tokens(text: str) -> list[str]:
     """Split a text at white space and change nothing else but its Unicode form (NFC).
 
-    "é" typed as one character or as two is the same text; case and punctuation count.
+    "é" typed as one character or as two is the same text. Case and punctuation count, and so do
+    invisible characters, such as a mark of direction: this is the text as the file holds it.
     """
     return unicodedata.normalize("NFC", text).split()
 
@@ -82,6 +88,10 @@ class TextNormalizer:
 
     def __call__(self, text: str) -> list[str]:
         """Return the normalised words; a word without any letter or digit is no word."""
+        if _INVISIBLE in self.info.repairs:
+            text = without_invisible(text)
+        if _SCRIPT_DIGITS in self.info.repairs:
+            text = ascii_digits(text)
         if self._rules is None:
             return raw_tokens(text)
         words = _without_brackets(text, keep_digits=AREA_CODES in self.info.repairs).split()
@@ -94,11 +104,9 @@ class TextNormalizer:
         for chunk in self._chunks(words):
             tokens += self._normalize(" ".join(chunk), self._rules).split()
         tokens = [token for token in tokens if any(map(str.isalnum, token))]
-        if self._before:
-            tokens = without_marks(tokens)
         for after in self._after:
             tokens = after(tokens)
-        return tokens
+        return without_marks(tokens) if self._before else tokens
 
     def _normalize(self, text: str, rules: Callable[[str], str]) -> str:
         try:
@@ -145,18 +153,19 @@ def normalizer_for(language: str, name: str = "auto") -> TextNormalizer:
     if language:
         return normalizer_for("", name)
     if name == "whisper-en":
-        return english_normalizer((*BEFORE, *AFTER), also=(AREA_CODES, _ONES, *BETWEEN))
+        return english_normalizer((*BEFORE, *AFTER), also=(*_ANY_LANGUAGE, _ONES))
     if name == "basic":
         from whisper_normalizer.basic import BasicTextNormalizer
 
         info = Normalizer(
-            name="basic", version=version("whisper-normalizer"), repairs=(AREA_CODES, *BETWEEN)
+            name="basic", version=version("whisper-normalizer"), repairs=_ANY_LANGUAGE
         )
         return TextNormalizer(info, BasicTextNormalizer(preserve_marks=True))
     if name == "none":
-        return TextNormalizer(
-            Normalizer(name="none", version=f"Unicode {unicodedata.unidata_version}"), None
+        info = Normalizer(
+            name="none", version=f"Unicode {unicodedata.unidata_version}", repairs=(_INVISIBLE,)
         )
+        return TextNormalizer(info, None)
     raise ValueError(f"there is no normaliser {name!r}; there are {', '.join(NORMALIZERS)}")
 
 

@@ -6,7 +6,8 @@ both sides of an alignment and write the transcript the reference's way where on
 differ: the reference is never changed by what was heard, so its number of words is its own.
 
 Every rule takes linear time. What is ambiguous stays as it is: "st" is a saint and a street,
-"its" may be "it's".
+"its" may be "it's". One limit of what is compared: numbers said one after the other are one row of
+digits, so "pin one two" and "pin twelve", which are both written 12, are the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
+
+from echotrace.text.spoken import (
+    KEEP,
+    SLASH,
+    clock_times,
+    days,
+    digit_pairs,
+    fractions,
+    one_dollar,
+    plus_signs,
+    plus_words,
+    ranges,
+    slashes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +51,6 @@ __all__ = [
 
 _ONE: Final = "one"
 """What the published rules write for a 1 that stands alone."""
-_KEEP: Final = "\ue000"
 _BREAK: Final = "\ue001"
 _UNIT_WORDS: Final = "one two three four five six seven eight nine"
 _OTHER_WORDS: Final = (
@@ -52,6 +66,8 @@ _WORD_DIGITS: Final = 4
 _MAX_PIECES: Final = 8
 _MAX_JOINED: Final = 60
 _REACH: Final = 12
+_NEGATIONS: Final = frozenset({"no", "nor", "not"})
+"""Words that no change of spaces may take or give: "not able" is not "notable"."""
 _MAX_RUN: Final = 2_000
 """A longer run of errors is no matter of spaces: the texts are different ones."""
 
@@ -132,7 +148,7 @@ def _interjections(text: str) -> str:
         beside = [*bare[max(0, at - 1) : at], *bare[end : end + 1]]
         if is_oh and not any(map(_is_number, beside)):
             for index in range(at, end):
-                words[index] = words[index].replace(bare[index], bare[index] + _KEEP, 1)
+                words[index] = words[index].replace(bare[index], bare[index] + KEEP, 1)
         at = end
     return " ".join(words)
 
@@ -251,6 +267,15 @@ BEFORE: Final = (
         name="a-hundred",
         text=_sub(r"(?<!half )\ba (?=(?:hundred|thousand|million|billion)\b)", "one "),
     ),
+    Repair(name="digit-pairs", text=digit_pairs),
+    Repair(name="ranges", text=ranges),
+    Repair(name="fractions", text=fractions),
+    Repair(name="slashes", text=slashes),
+    Repair(name="clock-times", text=clock_times),
+    Repair(name="days", text=days),
+    Repair(name="a-dollar", text=one_dollar),
+    Repair(name="cent-signs", text=_sub(r"(?<=\d) ?\u00a2", " cents")),
+    Repair(name="plus-signs", text=plus_signs, tokens=plus_words),
     Repair(name="full-hours", text=_sub(r"\b(\d{1,2}):00\b(?!:)", r"\1")),
     Repair(name="minus", text=_sub(r"(?<!\S)(?<!\d )[-\u2212](?=\d)", "minus ")),
     Repair(name="leading-zeros", text=_zeros),
@@ -290,7 +315,7 @@ def finish_numbers(text: str) -> str:
 
 def without_marks(tokens: Iterable[str]) -> list[str]:
     """Take out what the rules before put in to keep words from the published ones."""
-    return [token.replace(_KEEP, "") if _KEEP in token else token for token in tokens]
+    return [token.replace(KEEP, "").replace(SLASH, "/") for token in tokens]
 
 
 def in_the_words_of(diff: Sequence[DiffOp]) -> list[str] | None:
@@ -358,12 +383,18 @@ def _joined_alike(gold: list[str], actual: list[str]) -> Iterable[list[str]]:
 
 
 def _stretches(words: list[str], start: int) -> Iterable[tuple[int, str]]:
+    """Yield the ends and the letters of the words joined from one on; a negation joins none."""
     joined = ""
     for end in range(start + 1, min(len(words), start + _MAX_PIECES) + 1):
         joined += words[end - 1]
         if len(joined) > _MAX_JOINED:
             return
+        is_alone = end == start + 1
+        if words[end - 1] in _NEGATIONS and not is_alone:
+            return
         yield end, joined
+        if is_alone and joined in _NEGATIONS:
+            return
 
 
 def _digits_alike(gold: list[str], actual: list[str]) -> Iterable[list[str]]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from echotrace.model.measure import Status
 from echotrace.text.compare import compare
+from echotrace.text.normalize import NORMALIZERS
 
 RATES = ("wer", "cer", "mer", "wil", "wer_raw")
 
@@ -80,6 +81,14 @@ def test_a_text_beyond_any_recording_is_refused_with_a_reason():
     assert found.wer.status is Status.NOT_MEASURABLE
     assert "too long" in found.wer.reason
     assert found.counts is None
+
+
+def test_more_digits_than_any_call_has_words_are_refused_with_a_reason():
+    """Each digit is a word, and each would be an error with its place and its causes."""
+    found = compare("1234567890" * 26_000, "eight words that have nothing to do with it")
+    assert found.wer.status is Status.NOT_MEASURABLE
+    assert "260,000 words" in found.wer.reason
+    assert (found.counts, found.diff, found.gold_tokens) == (None, (), ())
 
 
 def test_two_long_texts_are_refused_before_the_table_is_filled():
@@ -172,6 +181,45 @@ def test_a_megabyte_without_any_space_is_compared_in_bounded_time():
     gold = "".join(chr(0x4E00 + i % 5_000) for i in range(350_000))
     found = compare(gold, gold[:1_000], language="zh")
     assert found.cer.value == pytest.approx(349 / 350)
+
+
+def test_invisible_characters_are_no_error_but_in_the_raw_text():
+    gold, actual = "\ufeff\u200fhello co\u00adopera\u200btion\u202c", "hello cooperation"
+    for normalizer in NORMALIZERS:
+        found = compare(gold, actual, normalizer=normalizer)
+        assert found.wer.value == found.cer.value == 0.0
+        assert found.wer_raw.value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("language", "gold", "actual"),
+    [
+        ("ar", "\u0631\u0642\u0645 \u0663\u0664", "\u0631\u0642\u0645 34"),
+        ("fa", "\u06f3\u06f4", "34"),
+        ("hi", "\u0969\u096a \u0917\u093e\u092f", "34 \u0917\u093e\u092f"),
+        ("en", "room \u0663\u0664", "room thirty four"),
+        ("en", "\uff0b\uff11 \uff14\uff11\uff15", "+1 415"),
+        ("ja", "\uff13\uff14", "34"),
+    ],
+)
+def test_the_digits_of_every_script_are_digits(language, gold, actual):
+    assert compare(gold, actual, language=language).wer.value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("gold", "actual"),
+    [
+        ("he is not able to pay", "he is notable to pay"),
+        ("no table", "notable"),
+        ("nor mal", "normal"),
+        ("may be not", "maybenot"),
+    ],
+)
+def test_a_negation_is_neither_joined_away_nor_split_out(gold, actual):
+    for one, other in ((gold, actual), (actual, gold)):
+        assert compare(one, other).wer.value > 0.0
+    assert compare("not every day", "not everyday").wer.value == 0.0
+    assert compare("un able", "unable").wer.value == 0.0
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

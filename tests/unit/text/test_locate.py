@@ -47,7 +47,11 @@ def places(text, tokens=None, normalizer=ENGLISH):
         ),
         ("um well [noise] yes", [("well", "well"), ("yes", "yes")]),
         ("Wi - Fi here", [("wi", "Wi"), ("fi", "Fi"), ("here", "here")]),
-        ("at five o'clock", [("at", "at"), ("5", "five"), ("oclock", "o'clock")]),
+        ("at five o'clock", [("at", "at"), ("5", "five o'clock")]),
+        ("five o'clock now", [("5", "five o'clock"), ("now", "now")]),
+        ("at half past three", [("at", "at"), ("330", "half past three")]),
+        ("on march third", [("on", "on"), ("march", "march"), ("3", "third")]),
+        ("10-15 days", [("10", "10-15"), ("to", "10-15"), ("15", "10-15"), ("days", "days")]),
         ("two and a half miles", [("2.5", "two and a half"), ("miles", "miles")]),
         (
             "some one hundred people",
@@ -114,6 +118,16 @@ PHRASES = [
     *("twenty five dollars", "a hundred", "one hundred and one", "nine oh five", "two and a half"),
     *("one two three", "555-1212", "five per cent", "can't", "nineteen ninety nine", "e-mail"),
     *("double five", "one dollar and fifty cents", "five o'clock", "minus three", "U.S.A.", "one"),
+    *(
+        "half past three",
+        "march third",
+        "two thirds",
+        "one third",
+        "3/4",
+        "10-15",
+        "a dollar fifty",
+    ),
+    *("twenty four seven", "plus one four one five five five five one two three four", "3:00"),
 ]
 
 

@@ -86,7 +86,8 @@ def test_none_changes_nothing_but_the_unicode_form():
     none = normalizer_for("en", "none")
     assert none("Hello, cafe\u0301  (it's\n36)!") == ["Hello,", "caf\u00e9", "(it's", "36)!"]
     assert none.info.version == f"Unicode {unicodedata.unidata_version}"
-    assert none.info.repairs == ()
+    assert none.info.repairs == ("invisible-characters",)
+    assert raw_tokens("a\u200bb") == ["a\u200bb"] != none("a\u200bb")
     assert not none.regroups
 
 
@@ -144,6 +145,8 @@ def test_a_hostile_or_long_text_ends_without_an_exception(text, words):
     [
         *("0", "o ", "o'", "-1 ", "a.m.", "a.co.", "@", "a@b.com ", "eight hundred five "),
         *("1 and a half ", "(1", "12 ", "&\u00bd", "1/2 ", "o k ", "a hundred "),
+        *("half past 3 ", "a quarter to ", "march ", "may 1 2020 ", "10-", "1 - ", "1/", "+", "1+"),
+        *("1/3 ", "2 3/4 ", "2\u00be ", "twenty four seven ", "a dollar ", "1\u00a2", "3 o'clock "),
     ],
 )
 def test_no_repair_takes_more_than_linear_time(piece):
@@ -162,6 +165,8 @@ PHRASES = [
     *("can't", "cannot", "mr", "colour", "um", "Hello", "3.5", "$5", "007", "9:05", "1%", "(020)"),
     *("1-2-3", "-5", "e-mail", "ok", "o'brien", "rock and roll", "one", "double five", "nineties"),
     *("555-1212", "the 1990's", "2 and a half", "jo@example.com", "four dollars fifty", "a.m."),
+    *("march third", "half past three", "a dollar fifty", "2/3", "one third", "10-15", "24/7"),
+    *("9/11", "plus three", "+1 415 555 1234", "\u0663\u0664", "co\u00adop", "50\u00a2"),
 ]
 
 
@@ -178,6 +183,17 @@ def test_the_words_of_phrases_among_plain_words_are_words_already(phrases):
 def test_the_same_text_always_gives_the_same_words(text):
     for name in NORMALIZERS:
         assert normalizer_for("en", name)(text) == normalizer_for("en", name)(text)
+
+
+@given(st.lists(st.sampled_from(PHRASES), max_size=6), st.data())
+@settings(deadline=None)
+def test_an_invisible_character_anywhere_changes_no_word(phrases, data):
+    text = " fox ".join(phrases)
+    at = data.draw(st.integers(0, len(text)))
+    unseen = data.draw(st.sampled_from("\u00ad\u200b\u200c\u200d\u200e\u202e\u2066\ufeff"))
+    for name in NORMALIZERS:
+        rules = normalizer_for("en", name)
+        assert rules(text[:at] + unseen + text[at:]) == rules(text)
 
 
 @given(st.text(max_size=60))

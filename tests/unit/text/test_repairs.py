@@ -63,10 +63,67 @@ SAME = {
         ("3:30", "three thirty"),
         ("+1 555 123 4567", "one five five five one two three four five six seven"),
     ],
+    "digit-pairs": [
+        ("open 24/7", "open twenty four seven"),
+        ("open 24-7", "open twenty-four seven"),
+        ("50/50", "fifty fifty"),
+    ],
+    "ranges": [
+        ("10-15 minutes", "ten to fifteen minutes"),
+        ("10\u201315%", "ten to fifteen percent"),
+        ("5 - 6 pm", "five to six pm"),
+        ("9:00-10:30", "nine to ten thirty"),
+        ("100-200", "one hundred to two hundred"),
+        ("1990-2005", "nineteen ninety to two thousand five"),
+        ("1.5-2.5", "1.5 to 2.5"),
+        ("1,000-2,000", "one thousand to two thousand"),
+        ("$5-$10", "$5 to $10"),
+        ("3-0", "three to zero"),
+    ],
+    "fractions": [
+        ("2/3 of it", "two thirds of it"),
+        ("1/3", "one third"),
+        ("\u00be", "three fourths"),
+        ("2\u00be", "two and three quarters"),
+        ("2 3/4 cups", "two and three quarters cups"),
+        ("one-fourth", "1/4"),
+    ],
+    "clock-times": [
+        ("half past three", "3:30"),
+        ("quarter past four", "4:15"),
+        ("a quarter to five", "4:45"),
+        ("quarter to one", "12:45"),
+        ("five past three pm", "3:05 pm"),
+        ("twenty-five past 9", "9:25"),
+        ("three o'clock", "3:00"),
+    ],
+    "days": [
+        ("march third", "March 3"),
+        ("March 3rd, 2024", "march third twenty twenty four"),
+        ("march 3, 2024", "march third twenty twenty four"),
+        ("may twenty-first", "May 21"),
+        ("on may first", "on May 1"),
+        ("the third of march", "the 3 of march"),
+    ],
+    "a-dollar": [("a dollar", "$1"), ("a dollar fifty", "$1.50"), ("a euro", "1 euro")],
+    "cent-signs": [("50\u00a2", "fifty cents"), ("$0.50", "50 \u00a2")],
+    "plus-signs": [
+        ("plus one four one five five five five one two three four", "+1 415 555 1234"),
+        ("+44 20 7946 0018", "four four two oh seven nine four six oh oh one eight"),
+        ("five plus three", "5 + 3"),
+        ("+5 degrees", "plus five degrees"),
+        ("18+", "eighteen plus"),
+    ],
+    "invisible-characters": [("co\u00adop\u200ber\ufeffate\u202c", "cooperate")],
+    "digits-of-scripts": [
+        ("\uff0b\uff15 degrees", "plus five degrees"),
+        ("\u0663\u0664", "34"),
+    ],
     "area-codes": [("(555) 1212", "five five five one two one two")],
 }
 DIFFERENT = {
     "oh": [("oh no", "zero no"), ("oh", "0")],
+    "slashes": [("9/11", "911"), ("5/4", "54"), ("7/15", "715")],
     "ones": [("1%", "one"), ("$1", "one"), ("3.1", "31")],
 }
 
@@ -81,7 +138,10 @@ def without(name):
 def test_every_repair_is_named_in_the_report_and_shown_here():
     assert set(ENGLISH.info.repairs) == {*SAME, *DIFFERENT, *BETWEEN}
     assert len(ENGLISH.info.repairs) == len(set(ENGLISH.info.repairs))
-    assert normalizer_for("de").info.repairs == ("area-codes", *BETWEEN)
+    assert normalizer_for("de").info.repairs == (
+        *("invisible-characters", "digits-of-scripts", "area-codes"),
+        *BETWEEN,
+    )
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -128,10 +188,55 @@ def test_other_speech_is_not_the_same_and_was_without_the_repair(name):
         ("oh five", "05"),
         ("rock 'n' roll", "rock n roll"),
         ("main st", "main saint"),
+        ("12/25/2024", "1 2 2 5 2 0 2 4"),
+        ("10-15-2024", "1 0 1 5 2 0 2 4"),
+        ("9/11", "9/11"),
+        ("3-555", "3555"),
+        ("05-06", "0506"),
+        ("020 12-34", "0 2 0 1 2 3 4"),
+        ("a quarter past two percent", "a quarter past 2%"),
+        ("half past thirteen", "half past 13"),
+        ("ten to three", "10 to 3"),
+        ("five a dollar", "5 a dollar"),
+        ("half a dollar", "half a dollar"),
+        ("one five twenty four seven", "1 5 2 4 7"),
+        ("we may march", "we may march"),
+        ("twenty first street", "21st street"),
+        ("my plus one", "my plus one"),
+        ("C++ 17", "c 17"),
+        ("the quarter past two", "the quarter past 2"),
+        ("a quarter past two", "215"),
+        ("won 05-00", "won 0500"),
     ],
 )
 def test_how_it_is_written(text, words):
     assert ENGLISH(text) == words.split()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("3/4", "34"), ("1/3", "13"), ("1/3", "13rd"), ("24/7", "247"), ("50/50", "5050")),
+        *(("10-15", "1015"), ("10-15", "10 15"), ("5-6", "56"), ("100-200", "100200")),
+        *(("$10-15", "$10.15"), ("9/11", "911"), ("5 + 3", "53"), ("2 3/4", "23/4")),
+    ],
+)
+def test_a_sign_between_two_numbers_does_not_join_them(one, other):
+    for gold, actual in ((one, other), (other, one)):
+        assert compare(gold, actual).wer.value > 0.0
+        assert compare(f"it is {gold} now", f"it is {actual} now").wer.value > 0.0
+
+
+def test_the_limit_of_digits_that_are_written_alike_is_as_documented():
+    assert ENGLISH("pin one two") == ENGLISH("pin twelve")
+
+
+def test_a_spoken_telephone_number_is_not_one_word_against_eleven():
+    said = "call plus one four one five five five five one two three four"
+    found = compare("Call +1 415 555 1234.", said)
+    assert (found.wer.value, found.counts.reference_words) == (0.0, 12)
+    wrong = compare("Call +1 415 555 1234.", said.removesuffix("four") + "five").counts
+    assert (wrong.substitutions, wrong.insertions, wrong.deletions) == (1, 0, 0)
 
 
 def test_one_wrong_digit_of_an_account_number_is_one_error():
@@ -219,4 +324,4 @@ def test_two_long_texts_without_a_common_word_take_bounded_time():
 @given(st.text(max_size=60))
 @settings(deadline=None)
 def test_what_the_repairs_put_in_for_themselves_never_comes_out(text):
-    assert not {"\ue000", "\ue001"} & set("".join(ENGLISH(text)))
+    assert not {"\ue000", "\ue001", "\ue002"} & set("".join(ENGLISH(text)))
