@@ -208,6 +208,7 @@ def analyze(
 ) -> int:
     """Profile one recording: what the caller heard, the signal, the transcript, the latency."""
     from echotrace.cli.execute import Presentation, execute
+    from echotrace.cli.idle_flags import AuditFlags, refuse_idle_flags
     from echotrace.cli.options import (
         caller_index,
         load,
@@ -215,6 +216,7 @@ def analyze(
         read_reference,
         read_terms,
         recording_path,
+        server_address,
         split_provider,
         split_stages,
     )
@@ -253,7 +255,7 @@ def analyze(
         "audio.max_decoded_mib": max_decoded_mib,
         "stt.engine": stt,
         "stt.gold": gold,
-        "stt.base_url": stt_base_url,
+        "stt.base_url": server_address("--stt-base-url", stt_base_url),
         "stt.device": stt_device,
         "stt.compute_type": stt_compute_type,
         "stt.normalizer": normalizer,
@@ -293,4 +295,19 @@ def analyze(
             str(item) for item in (reference_file, transcript, key_terms, config, agent) if item
         ),
     )
-    return execute(request, load(flags, config, quiet=quiet), gates, show)
+    settings = load(flags, config, quiet=quiet)
+    refuse_idle_flags(
+        AuditFlags(
+            streaming=streaming,
+            base_url=stt_base_url is not None,
+            device=stt_device is not None,
+            compute_type=stt_compute_type is not None,
+            normalizer=normalizer is not None,
+            key_terms=key_terms is not None,
+            transcript=transcript is not None,
+            reference=request.inputs.reference is not None,
+            stages=request.stages,
+        ),
+        settings.stt,
+    )
+    return execute(request, settings, gates, show)

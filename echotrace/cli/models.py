@@ -24,13 +24,18 @@ __all__ = ["app"]
 app = typer.Typer(
     rich_markup_mode=None,
     help="List, download and find speech models.",
-    no_args_is_help=True,
 )
 
 _Name = Annotated[
     str, typer.Argument(help="A size such as tiny, owner/name of a repository, or sphinx.")
 ]
 _Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+@app.callback(invoke_without_command=True)
+def _models(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command("list")

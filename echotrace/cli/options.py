@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echotrace.cli.streams import tell
-from echotrace.errors import InputError, UsageError
+from echotrace.errors import ConfigError, InputError, UsageError
 from echotrace.printable import printable
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "read_reference",
     "read_terms",
     "recording_path",
+    "server_address",
     "split_provider",
     "split_stages",
 ]
@@ -82,6 +83,29 @@ def recording_path(
         missing = "--caller" if caller is None else "--agent"
         raise UsageError(f"{missing} is missing", hint="two mono files need --caller and --agent")
     return caller
+
+
+def server_address(flag: str, text: str | None) -> str | None:
+    """Return the address that a flag names; ``host:port`` is understood as http.
+
+    Raises:
+        ConfigError: it is no address of a server; the flag is named, the value is not repeated.
+    """
+    if text is None:
+        return None
+    from urllib.parse import urlsplit
+
+    from echotrace.providers.address import parse_address
+
+    address = parse_address(text, origin=flag)
+    if "@" in urlsplit(text if "://" in text else f"http://{text}").netloc:
+        raise ConfigError(
+            f"{flag} may hold neither a user name nor a password",
+            why="addresses are shown and kept with the transcripts",
+            hint="put the key into the environment: OPENAI_API_KEY or GROQ_API_KEY",
+            code="BAD_BASE_URL",
+        )
+    return address.url
 
 
 def finite(flag: str, value: float) -> float:

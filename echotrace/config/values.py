@@ -15,7 +15,7 @@ from echotrace.printable import printable
 if TYPE_CHECKING:
     from echotrace.config.describe import SettingKey
 
-__all__ = ["BadValue", "from_text", "from_toml", "from_typed", "shown"]
+__all__ = ["BadValue", "address_problem", "from_text", "from_toml", "from_typed", "shown"]
 
 _WORDS = {
     "true": True,
@@ -56,25 +56,46 @@ def shown(raw: Any) -> str:
 
 
 def _refuse(key: SettingKey, raw: Any) -> BadValue:
-    not_this = "" if key.rule.user_only else f", not {shown(raw)}"
-    return BadValue(f"must be {key.expected}{not_this}")
+    more = "" if key.rule.user_only else f", not {shown(raw)}"
+    if key.rule.is_url and isinstance(raw, str) and (problem := _url_problem(raw)):
+        more = f": {problem}"
+    return BadValue(f"must be {key.expected}{more}")
 
 
-def _is_url(text: str) -> bool:
+def address_problem(text: str) -> str | None:
+    """Say why a text is no http or https address, None where it is one.
+
+    Nothing of the text is repeated, for an address may hold a password.
+    """
     from urllib.parse import urlsplit
 
+    if not text.strip():
+        return "it is empty"
+    if any(sign.isspace() or not sign.isprintable() for sign in text):
+        return "it holds a blank, or a character that cannot be printed"
+    if not text.lower().startswith(("http://", "https://")):
+        return "it begins with neither http:// nor https://"
     try:
         parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return "its host cannot be read"
+    try:
         port = parts.port
     except ValueError:
-        return False
-    return (
-        parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        and port != 0
-        and "@" not in parts.netloc
-        and " " not in text
-    )
+        port = 0
+    if port == 0:
+        return "its port is no number from 1 to 65535"
+    return None if host else "it names no host"
+
+
+def _url_problem(text: str) -> str | None:
+    from urllib.parse import urlsplit
+
+    problem = address_problem(text)
+    if problem is None and "@" in urlsplit(text).netloc:
+        return "it holds a user name or password"
+    return problem
 
 
 def _in_bounds(key: SettingKey, value: float) -> bool:
@@ -110,7 +131,7 @@ def _is_text(key: SettingKey, raw: str) -> bool:
         return False
     if key.rule.choices and raw not in key.rule.choices:
         return False
-    return not key.rule.is_url or _is_url(raw)
+    return not key.rule.is_url or _url_problem(raw) is None
 
 
 def _number(key: SettingKey, raw: int | float) -> int | float:

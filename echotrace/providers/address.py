@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from echotrace.config.values import address_problem
 from echotrace.errors import ConfigError
 
 __all__ = ["Address", "is_loopback", "parse_address"]
@@ -13,7 +14,7 @@ __all__ = ["Address", "is_loopback", "parse_address"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A provider's base URL without user name, password, query and trailing slash."""
+    """A provider's base URL without user name, password and trailing slash."""
 
     url: str
     host: str
@@ -45,21 +46,26 @@ def parse_address(text: str, *, origin: str, default_port: int | None = None) ->
         default_port: port when neither scheme nor port is given.
 
     Raises:
-        ConfigError: it is no http or https address.
+        ConfigError: it is no http or https address, or has a query.
     """
     scheme, mark, rest = text.strip().partition("://")
     if not mark:
-        scheme, rest = "http", text.strip()
-    try:
-        parts = urlsplit(f"{scheme.lower()}://{rest}")
-        port = parts.port
-        host = parts.hostname or ("127.0.0.1" if rest.startswith(":") else "")
-    except ValueError as error:
-        raise _bad(origin, str(error)) from None
-    if parts.scheme not in ("http", "https"):
-        raise _bad(origin, "it begins with neither http:// nor https://")
-    if not host or any(sign.isspace() or not sign.isprintable() for sign in parts.netloc):
-        raise _bad(origin, "it names no host")
+        scheme, rest = "http", scheme
+    if rest.startswith(":"):
+        rest = f"127.0.0.1{rest}"
+    whole = f"{scheme.lower()}://{rest}"
+    problem = address_problem(whole) if text.strip() else "it is empty"
+    if problem:
+        raise _bad(origin, problem)
+    parts = urlsplit(whole)
+    if parts.query:
+        raise _bad(
+            origin,
+            "it has a query (what follows the question mark), which would not be sent",
+            hint="leave the query out; a server that needs one, such as Azure's api-version, "
+            "cannot be asked",
+        )
+    port, host = parts.port, parts.hostname or ""
     if port is None and not mark:
         port = default_port
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - replaced, not bound
@@ -73,10 +79,9 @@ def parse_address(text: str, *, origin: str, default_port: int | None = None) ->
     )
 
 
-def _bad(origin: str, why: str) -> ConfigError:
+def _bad(
+    origin: str, why: str, hint: str = "write it as http://127.0.0.1:8000 or https://host"
+) -> ConfigError:
     return ConfigError(
-        f"{origin} is not the address of a server",
-        why=why,
-        hint="write it as http://127.0.0.1:11434 or https://host",
-        code="BAD_BASE_URL",
+        f"{origin} is not the address of a server", why=why, hint=hint, code="BAD_BASE_URL"
     )

@@ -33,6 +33,7 @@ class HubServer:
     A fault is a status, ``("cut", bytes)``: close the connection after so many bytes,
     ``("hold", bytes)``: send so many and wait for ``release``, ``"wrong"``: other bytes of the same
     length, ``"short"``: say and send less, or ``"whole"``: ignore the range that was asked for.
+    ``answer`` takes the place of what the API says of the repository.
     """
 
     def __init__(self, files=None, faults=None, repository=REPOSITORY):
@@ -40,6 +41,7 @@ class HubServer:
         self.faults = {name: list(steps) for name, steps in (faults or {}).items()}
         self.repository = repository
         self.seen = []
+        self.answer = None
         self.held = threading.Event()
         self.release = threading.Event()
         hub = self
@@ -92,7 +94,7 @@ class HubServer:
                 headers = {"X-Error-Code": "RepoNotFound"}
                 self._send(request, 404, b'{"error": "Repository not found"}', headers)
             else:
-                self._send(request, 200, json.dumps(self._info()).encode())
+                self._send(request, 200, self.answer or json.dumps(self._info()).encode())
         elif path == f"/{self.repository}/resolve/{COMMIT}/{name}" and name in self.files:
             self._send_file(request, self.files[name], wanted, fault)
         else:

@@ -117,6 +117,25 @@ def test_key_terms_and_the_normaliser_are_the_users(home, tmp_path):
     assert audit(*flags, *gates, home=home).code == 1
 
 
+def test_an_address_may_be_host_and_port(home, server):
+    flags = ("--stt", "openai:whisper-1", "--stt-base-url", server.host)
+    result = audit(*flags, home=home)
+    assert result.code == 0, result.stderr
+    assert result.document["transcription"]["actual"] == HEARD
+    assert len(server.uploads) == 1
+
+
+def test_a_flag_that_an_engine_of_the_configuration_uses_passes(home, server, tmp_path):
+    heard = tmp_path / "heard.txt"
+    heard.write_text(HEARD)
+    flags = ("--transcript", heard, "--stt-base-url", f"{server.url}/v1")
+    refused = audit(*flags, home=home)
+    assert (refused.code, server.uploads) == (2, [])
+    passed = audit(*flags, home=home, ECHOTRACE_STT_GOLD="openai:whisper-1")
+    assert passed.code == 0, passed.stderr
+    assert len(server.uploads) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -126,6 +145,10 @@ def test_key_terms_and_the_normaliser_are_the_users(home, tmp_path):
         (("--stt", "groq:whisper-large-v3"), 4, "GROQ_API_KEY"),
         (("--stt-device", "tpu", "--stt", "sphinx"), 2, "cpu"),
         (("--transcript", "heard.txt", "--streaming"), 2, "partials"),
+        (("--stt-base-url", "http://h:99999"), 2, "--stt-base-url is not the address"),
+        (("--stt-base-url", ""), 2, "why: it is empty"),
+        (("--stt-base-url", "http://u:p@h"), 2, "--stt-base-url may hold neither a user name"),
+        (("--transcript", "heard.txt", "--stt-base-url", "h:1"), 2, "would have no effect"),
     ],
 )
 def test_what_does_not_fit_gets_one_clear_line(home, arguments, code, words):

@@ -164,6 +164,7 @@ def test_the_caches_place_is_the_users(home, tmp_path):
         (["download", "whisper-mini-fast"], {}, 2, "comes with EchoTrace"),
         (["download", "tiny"], {"HF_ENDPOINT": "http://127.0.0.1:9"}, 4, "could not be downloaded"),
         (["download", "tiny"], {"HF_HUB_CACHE": "/dev/null/x"}, 6, "cannot be written"),
+        (["download", "tiny"], {"HF_HOME": "/dev/null"}, 6, "cannot be written to /dev/null"),
         (["path", "tiny"], {}, 5, "echotrace models download tiny"),
         (["path", "tinyy"], {}, 2, "did you mean faster-whisper:tiny?"),
         (["path", "/no/such"], {}, 5, "there is no model folder"),
@@ -201,7 +202,14 @@ def test_a_terminal_gets_a_table_and_a_bar(home):
     assert "\x1b" not in models("list", home=home).stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["download", "--help"]])
+def test_without_a_command_the_help_is_printed(home):
+    bare, asked = models(home=home), models("--help", home=home)
+    assert (bare.code, bare.stderr) == (0, "")
+    assert bare.stdout == asked.stdout
+    assert "\n  download  Fetch a model" in bare.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["download", "--help"]])
 def test_help_loads_no_engine(home, arguments):
     program = (
         "import sys\nfrom echotrace.cli.main import main\n"

@@ -24,6 +24,7 @@ from echotrace.providers.stt.model_store import (
     VOCABULARIES,
     checked_repository,
     file_matches,
+    is_digest,
     repository_folder,
 )
 from echotrace.providers.stt.whisper_models import check_installed
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Download", "RemoteFile", "download_model", "plan_download"]
 
 _OPTIONAL: Final = ("preprocessor_config.json",)
+_NOT_AS_EXPECTED: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_MOST_BYTES: Final = 2**44
 _SPARE_BYTES: Final = 32 * 2**20
 _TIMEOUT_S: Final = 20.0
 _PAUSES_S: Final = (0.2, 0.5, 1.0)
@@ -143,18 +146,18 @@ def download_model(plan: Download, on_bytes: Callable[[str, int], None]) -> Path
                     _fetch(client, plan, home, file, on_bytes)
         _lay_out(plan, home)
     except OSError as error:
-        raise StorageError(
-            f"the model {printable(plan.model)} cannot be written to {home}",
-            why=error.strerror or str(error),
-            hint="check the folder's permissions and free space, or set HF_HUB_CACHE to another",
-            code="MODEL_STORAGE",
-        ) from None
+        raise _unusable(plan.model, home, error) from None
     return plan.folder
 
 
 def _ask(model: str, repository: str) -> tuple[str, list[RemoteFile]]:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+    )
 
     try:
         info = HfApi().model_info(repository, files_metadata=True, timeout=_TIMEOUT_S)
@@ -174,7 +177,19 @@ def _ask(model: str, repository: str) -> tuple[str, list[RemoteFile]]:
     except Exception as error:
         if hasattr(error, "exit_code"):  # a signal that the command line turned into its end
             raise
-        raise _failed(model, repository, _first_line(error)) from None
+        if isinstance(error, OSError) and error.filename is not None:
+            raise _unusable(model, Path(os.fsdecode(error.filename)).parent, error) from None
+        if isinstance(error, HFValidationError) or not isinstance(error, _NOT_AS_EXPECTED):
+            raise _failed(model, repository, _first_line(error)) from None
+        raise _no_hub(model, repository) from None
+    try:
+        return _listed(info, repository)
+    except _NOT_AS_EXPECTED:
+        raise _no_hub(model, repository) from None
+
+
+def _listed(info: Any, repository: str) -> tuple[str, list[RemoteFile]]:
+    """Read what the hub says of a repository: its revision, and the files that are wanted."""
     names = (*NEEDED_FILES, *VOCABULARIES, *_OPTIONAL)
     wanted = [
         file for item in info.siblings or () if item.rfilename in names and (file := _remote(item))
@@ -188,7 +203,9 @@ def _ask(model: str, repository: str) -> tuple[str, list[RemoteFile]]:
             hint="echotrace models download tiny",
             code="UNKNOWN_MODEL",
         )
-    return str(info.sha), sorted(wanted, key=lambda file: file.bytes)
+    if not is_digest(info.sha):
+        raise ValueError("the revision is no hash")
+    return info.sha, sorted(wanted, key=lambda file: file.bytes)
 
 
 def _remote(item: Any) -> RemoteFile | None:
@@ -196,7 +213,9 @@ def _remote(item: Any) -> RemoteFile | None:
     digest = (lfs.sha256 if lfs else None) or item.blob_id
     if not digest or item.size is None:
         return None
-    return RemoteFile(name=str(item.rfilename), bytes=int(item.size), digest=str(digest))
+    if not is_digest(digest) or not 0 <= item.size < _MOST_BYTES:
+        raise ValueError("a file has no hash or no size")
+    return RemoteFile(name=item.rfilename, bytes=int(item.size), digest=digest)
 
 
 def _check_disk(plan: Download) -> None:
@@ -352,6 +371,29 @@ def _failed(model: str, repository: str, reason: str) -> ProviderError:
         why=printable_line(reason),
         hint="check the network and try again: what has come already is kept",
         code="MODEL_DOWNLOAD",
+    )
+
+
+def _no_hub(model: str, repository: str) -> ProviderError:
+    """Say that what answered is no hub, without what it sent."""
+    from huggingface_hub import constants
+
+    endpoint = printable_line(constants.ENDPOINT.rpartition("@")[2])
+    return ProviderError(
+        f"the model {printable(model)} could not be downloaded from {printable(repository)}",
+        why=f"{endpoint} answered something else than a hub does",
+        hint="check HF_ENDPOINT, and for a proxy that asks for a login",
+        code="MODEL_DOWNLOAD",
+    )
+
+
+def _unusable(model: str, folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"the model {printable(model)} cannot be written to {printable(str(folder))}",
+        why=error.strerror or str(error),
+        hint="check the folder's permissions and free space, or set HF_HOME or HF_HUB_CACHE "
+        "to another",
+        code="MODEL_STORAGE",
     )
 
 

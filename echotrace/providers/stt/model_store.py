@@ -15,10 +15,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from echotrace.config.privacy import forbid_telemetry
 from echotrace.errors import MissingDependencyError, UsageError
 from echotrace.printable import printable
-from echotrace.providers.stt.whisper_models import find_model, repository_of
+from echotrace.providers.stt.whisper_models import (
+    NEEDED_FILES,
+    VOCABULARIES,
+    cache_of_models,
+    find_model,
+    problems_of,
+    repository_folder,
+    repository_of,
+    snapshot_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,14 +38,13 @@ __all__ = [
     "cache_of_models",
     "checked_repository",
     "file_matches",
+    "is_digest",
     "list_models",
     "model_folder",
     "repository_folder",
     "whisper_sizes",
 ]
 
-NEEDED_FILES: Final = ("config.json", "model.bin", "tokenizer.json")
-VOCABULARIES: Final = ("vocabulary.json", "vocabulary.txt")
 _BUNDLED: Final = Path(__file__).parents[2] / "demo" / "models"
 _ENGINE: Final = "faster-whisper"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -96,24 +103,18 @@ def model_folder(name: str) -> Path:
     if folder is None:
         raise MissingDependencyError(
             f"the model {printable(bare)} is not on this machine",
-            why=f"the cache {cache_of_models()} does not hold it",
+            why=_why_not_here(bare),
             hint=f"echotrace models download {printable(bare)}",
             code="MODEL_MISSING",
         )
     return folder
 
 
-def cache_of_models() -> Path:
-    """Return the Hugging Face cache, which HF_HUB_CACHE and HF_HOME may move."""
-    forbid_telemetry()
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE)
-
-
-def repository_folder(repository: str) -> Path:
-    """Return where the cache keeps a repository, whether it is there or not."""
-    return cache_of_models() / f"models--{repository.replace('/', '--')}"
+def _why_not_here(model: str) -> str:
+    cache = cache_of_models()
+    if os.path.isdir(repository_folder(repository_of(model))):  # noqa: PTH112 - never raises
+        return f"nothing of it is finished in the cache {cache}"
+    return f"the cache {cache} does not hold it"
 
 
 def whisper_sizes() -> Mapping[str, str]:
@@ -123,6 +124,11 @@ def whisper_sizes() -> Mapping[str, str]:
     from faster_whisper.utils import _MODELS
 
     return {str(size): str(repository) for size, repository in _MODELS.items()}
+
+
+def is_digest(text: object) -> bool:
+    """Whether a hub's answer names a file or a revision as it must: nothing else is a path here."""
+    return isinstance(text, str) and bool(_SHA256.fullmatch(text) or _GIT.fullmatch(text))
 
 
 def file_matches(path: Path, name: str) -> bool | None:
@@ -147,14 +153,13 @@ def file_matches(path: Path, name: str) -> bool | None:
 
 def _bundled() -> Iterator[StoredModel]:
     for folder in sorted(_BUNDLED.glob("*/")) if _BUNDLED.is_dir() else ():
-        missing = _missing(folder)
         yield StoredModel(
             name=f"{_ENGINE}:{folder}",
             source="bundled",
             repository=None,
             folder=folder,
             bytes=_size(folder),
-            problems=tuple(missing),
+            problems=tuple(problems_of(folder)),
         )
 
 
@@ -180,12 +185,12 @@ def _cached(*, verify: bool) -> Iterator[StoredModel]:
         return
     for home in homes:
         repository = home.name.removeprefix("models--").replace("--", "/", 1)
-        snapshot = _snapshot(home)
+        snapshot = snapshot_of(home)
         files = {path.name for path in snapshot.iterdir()} if snapshot else set()
         if repository not in sizes and not ({"model.bin", *VOCABULARIES} & files):
             continue  # a model of another kind
         left_over = sum(map(_file_size, home.glob("blobs/*.incomplete")))
-        problems = _missing(snapshot) if snapshot else ["nothing of it is finished"]
+        problems = problems_of(snapshot) if snapshot else ["nothing of it is finished"]
         if left_over and problems:
             problems.append(f"a download of it is unfinished ({left_over:,} bytes are there)")
         if verify and snapshot:
@@ -199,34 +204,6 @@ def _cached(*, verify: bool) -> Iterator[StoredModel]:
             problems=tuple(problems),
             left_over_bytes=left_over,
         )
-
-
-def _snapshot(home: Path) -> Path | None:
-    """Return the folder of the revision in use: the one of ``refs/main``, else the newest."""
-    try:
-        named = home / "snapshots" / (home / "refs" / "main").read_text("utf-8").strip()
-        if named.is_dir():
-            return named
-    except (OSError, ValueError):
-        pass
-    try:
-        found = [path for path in (home / "snapshots").iterdir() if path.is_dir()]
-    except OSError:
-        return None
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
-
-
-def _missing(folder: Path) -> list[str]:
-    """Say which files are not there, or are there in name only."""
-    problems = [f"{name} is missing" for name in NEEDED_FILES if not (folder / name).is_file()]
-    if not any((folder / name).is_file() for name in VOCABULARIES):
-        problems.append("vocabulary.json or vocabulary.txt is missing")
-    problems += [
-        f"{name} is empty"
-        for name in (*NEEDED_FILES, *VOCABULARIES)
-        if (folder / name).is_file() and _file_size(folder / name) == 0
-    ]
-    return problems
 
 
 def _wrong(snapshot: Path) -> Iterator[str]:

@@ -44,6 +44,11 @@ __all__ = ["MAX_REPLY_BYTES", "Remote", "RemoteClient", "RemoteEngine"]
 
 MAX_REPLY_BYTES: Final = 32 << 20
 _LIST_LIMIT_S: Final = 5.0
+_WITH_TIMES: Final = (
+    "groq:whisper-large-v3-turbo",
+    "openai:whisper-1",
+    "faster-whisper:small",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,15 +364,15 @@ class RemoteEngine(ABC):
 
     def _findings(self, *, has_text: bool, words: list[Word], left_out: int) -> tuple[Finding, ...]:
         findings = []
-        if has_text and not any(word.start_s is not None for word in words):
+        timed = any(word.start_s is not None for word in words)
+        if has_text and not timed and not left_out:
             findings.append(
                 Finding(
                     code="STT_NO_TIMES",
                     severity=Severity.INFO,
                     message=f"{self.name} gives no times of words, "
                     "so that their place in the recording is not known from it",
-                    hint="name a model that gives them, such as groq:whisper-large-v3-turbo "
-                    "or openai:whisper-1",
+                    hint=self._advice(),
                 )
             )
         if left_out:
@@ -376,11 +381,21 @@ class RemoteEngine(ABC):
                     code="STT_TIMES_LEFT_OUT",
                     severity=Severity.WARNING,
                     message=f"{self.name} sent {left_out} words or times that cannot be right; "
-                    "they were left out",
+                    + ("they were left out" if timed else "no time of a word is left"),
                     hint="the text stands as it was sent; look at the server's log",
                 )
             )
         return tuple(findings)
+
+    def _advice(self) -> str:
+        """Say what to do about a server that sent no times: nothing that was just tried."""
+        if self._plain:
+            others = ", ".join(name for name in _WITH_TIMES if name != self.name)
+            return f"name a model that gives them, such as {others}"
+        return (
+            "the server was asked for them (verbose_json, timestamp_granularities[]): look whether "
+            f"{self._target.host} has a setting for times of words"
+        )
 
 
 def _is_silent(exchange: Exchange | None) -> bool:

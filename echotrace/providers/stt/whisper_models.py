@@ -11,29 +11,37 @@ import difflib
 import hashlib
 import os
 import re
+import stat
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 from echotrace.config.privacy import forbid_telemetry
 from echotrace.errors import MissingDependencyError, UsageError
 from echotrace.printable import printable
 
 __all__ = [
+    "NEEDED_FILES",
     "TINY_REPOSITORY",
+    "VOCABULARIES",
+    "cache_of_models",
     "check_installed",
     "digest_of",
     "download",
     "find_model",
     "is_cached",
+    "problems_of",
+    "repository_folder",
     "repository_of",
+    "snapshot_of",
 ]
 
 TINY_REPOSITORY = "Systran/faster-whisper-tiny"
 """The repository of ``tiny``, known here so that a look into the cache loads no library."""
 
-_FILES = ("model.bin", "config.json", "tokenizer.json")
-_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+NEEDED_FILES: Final = ("config.json", "model.bin", "tokenizer.json")
+VOCABULARIES: Final = ("vocabulary.json", "vocabulary.txt")
 _OPTIONAL = ("preprocessor_config.json",)
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -49,34 +57,63 @@ def find_model(model: str) -> Path | None:
     """
     if os.path.isdir(model):  # noqa: PTH112 - a name with a NUL byte is False here, not an error
         folder = Path(model)
-        missing = [name for name in _FILES if not (folder / name).is_file()]
-        if not any((folder / name).is_file() for name in _VOCABULARIES):
-            missing.append("vocabulary.json")
-        if missing:
-            raise _incomplete(f"the folder {printable(model)}", missing)
+        if problems := _missing(folder):
+            raise _incomplete(f"the folder {printable(model)}", problems)
         return folder
     if model.startswith((".", "~", os.sep)) or model.count("/") > 1:
         raise _no_folder(model)
-    repository = repository_of(model)
-    found = {name: _cached(repository, name) for name in _FILES}
-    vocabulary = [path for name in _VOCABULARIES if (path := _cached(repository, name))]
-    missing = [name for name, path in found.items() if path is None]
-    if not vocabulary:
-        missing.append("vocabulary.txt")
-    if not missing:
-        return Path(str(found["model.bin"])).parent
-    if len(missing) <= len(_FILES):
-        raise _incomplete(f"the model {printable(model)} in the local cache", missing, model=model)
-    return None
+    snapshot = snapshot_of(repository_folder(repository_of(model)))
+    if snapshot is None:
+        return None
+    if problems := problems_of(snapshot):
+        raise _incomplete(f"the model {printable(model)} in the local cache", problems, model=model)
+    return snapshot
 
 
 def is_cached(repository: str) -> bool:
     """Whether the local cache holds all files of a repository; nothing is loaded."""
     if find_spec("faster_whisper") is None or find_spec("huggingface_hub") is None:
         return False
-    return all(_cached(repository, name) for name in _FILES) and any(
-        _cached(repository, name) for name in _VOCABULARIES
-    )
+    snapshot = snapshot_of(repository_folder(repository))
+    return snapshot is not None and not problems_of(snapshot)
+
+
+def cache_of_models() -> Path:
+    """Return the Hugging Face cache, which HF_HUB_CACHE and HF_HOME may move."""
+    forbid_telemetry()
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def repository_folder(repository: str) -> Path:
+    """Return where the cache keeps a repository, whether it is there or not."""
+    return cache_of_models() / f"models--{repository.replace('/', '--')}"
+
+
+def snapshot_of(home: Path) -> Path | None:
+    """Return the folder of the revision in use: the one of ``refs/main``, else the newest.
+
+    Args:
+        home: the folder of a repository in the cache.
+    """
+    try:
+        named = home / "snapshots" / (home / "refs" / "main").read_text("utf-8").strip()
+        if named.is_dir() and named.parent == home / "snapshots":
+            return named
+    except (OSError, ValueError):
+        pass
+    try:
+        found = [path for path in (home / "snapshots").iterdir() if path.is_dir()]
+        return max(found, key=lambda path: path.stat().st_mtime, default=None)
+    except OSError:
+        return None
+
+
+def problems_of(folder: Path) -> list[str]:
+    """Say which files of a model are not there, or are there in name only."""
+    names = (*NEEDED_FILES, *VOCABULARIES)
+    return _missing(folder) + [f"{name} is empty" for name in names if _size(folder / name) == 0]
 
 
 def repository_of(model: str) -> str:
@@ -108,7 +145,7 @@ def digest_of(folder: Path) -> str:
     A file that changes while the process runs is read again when its size or time changed.
     """
     names = sorted(
-        name for name in (*_FILES, *_VOCABULARIES, *_OPTIONAL) if (folder / name).is_file()
+        name for name in (*NEEDED_FILES, *VOCABULARIES, *_OPTIONAL) if (folder / name).is_file()
     )
     parts = []
     for name in names:
@@ -158,21 +195,29 @@ def check_installed() -> None:
         )
 
 
-def _cached(repository: str, name: str) -> str | None:
-    forbid_telemetry()
-    from huggingface_hub import try_to_load_from_cache
+def _missing(folder: Path) -> list[str]:
+    problems = [f"{name} is missing" for name in NEEDED_FILES if _size(folder / name) is None]
+    if all(_size(folder / name) is None for name in VOCABULARIES):
+        problems.append(f"{' or '.join(VOCABULARIES)} is missing")
+    return problems
 
-    path = try_to_load_from_cache(repository, name)
-    return path if isinstance(path, str) and Path(path).is_file() else None
+
+def _size(path: Path) -> int | None:
+    """Return how large a file is; None where there is none, or none that may be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _incomplete(
-    what: str, missing: list[str], *, model: str | None = None
+    what: str, problems: list[str], *, model: str | None = None
 ) -> MissingDependencyError:
     again = f"--stt faster-whisper:{model} --allow-download" if model else "copy the whole folder"
     return MissingDependencyError(
         f"{what} is incomplete",
-        why=f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+        why="; ".join(problems),
         hint=again,
         code="MODEL_INCOMPLETE",
     )

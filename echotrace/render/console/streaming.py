@@ -21,7 +21,10 @@ __all__ = ["streaming"]
 
 
 def streaming(result: Streaming | None, page: Page, *, indent: int = 2) -> Iterator[Text]:
-    """Yield the four figures; simulated ones say so beside each, and why once."""
+    """Yield the four figures; simulated ones say so beside each, and why once.
+
+    Where there is no figure at all, one line says why.
+    """
     if result is None:
         return
     figures = (
@@ -30,6 +33,9 @@ def streaming(result: Streaming | None, page: Page, *, indent: int = 2) -> Itera
         ("rewritten", result.rewritten_ratio, "of the words shown"),
         ("", result.rewritten_per_character, "characters per final character"),
     )
+    if all(item.value is None for _, item, _ in figures):
+        yield from part("Streaming", _nothing(result, page), page, indent=indent)
+        return
     yield from part("Streaming", _who(result, page), page, indent=indent)
     told: set[str] = set()
     rows = [(label, _shown(item, after, page, told)) for label, item, after in figures]
@@ -38,8 +44,20 @@ def streaming(result: Streaming | None, page: Page, *, indent: int = 2) -> Itera
     yield from page.pairs(rows, indent=indent + 2)
 
 
+def _nothing(result: Streaming, page: Page) -> Text:
+    first = result.first_partial_ms
+    reasons = dict.fromkeys(
+        item.reason
+        for item in (first, result.final_ms, result.rewritten_ratio, result.rewritten_per_character)
+    )
+    why = "; ".join(reason for reason in reasons if reason) or words(first.status.value)
+    return Text.assemble(_who(result, page), ("  n/a", "bold"), (f"  {page.data(why)}", "dim"))
+
+
 def _who(result: Streaming, page: Page) -> Text:
-    parts = [page.data(result.source, limit=page.width), page.data(result.method)]
+    parts = [page.data(result.source, limit=page.width)]
+    if result.method != "none":
+        parts.append(page.data(result.method))
     if result.chunk_ms is not None:
         parts.append(f"in steps of {number(result.chunk_ms)} ms")
     if result.utterances:
@@ -49,7 +67,9 @@ def _who(result: Streaming, page: Page) -> Text:
 
 def _shown(item: Measurement, after: str, page: Page, told: set[str]) -> Text:
     if item.value is None:
-        return Text.assemble(("n/a", "bold"), (f"  {page.data(note(item, told=told))}", "dim"))
+        after = f" {after}" if "character" in after else ""
+        told_now = f"  {page.data(note(item, told=told))}"
+        return Text.assemble(("n/a", "bold"), after, (told_now, "dim"))
     bare = item.unit == "ratio" and "character" in after
     value = number(item.value, 2) if bare else _value(item)
     text = Text.assemble((page.data(value), "bold"), f" {after}")

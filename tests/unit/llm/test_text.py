@@ -52,7 +52,7 @@ def test_one_line_is_printable_and_short(text, limit):
         ("http://[::]:5", "http://[::1]:5", "[::1]:5", True),
         ("http://[::1]", "http://[::1]", "[::1]", True),
         ("LOCALHOST", "http://localhost:11434", "localhost:11434", True),
-        ("http://u:p@host:1/x?key=1#y", "http://host:1/x", "host:1", False),
+        ("http://u:p@host:1/x#y", "http://host:1/x", "host:1", False),
         ("HTTPS://Host.Example", "https://host.example", "host.example", False),
         ("  host  ", "http://host:11434", "host:11434", False),
     ],
@@ -68,6 +68,32 @@ def test_addresses(text, url, shown, loopback):
 def test_what_is_no_address(text):
     with pytest.raises(ConfigError):
         parse_address(text, origin="test")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it is empty"),
+        ("  ", "it is empty"),
+        ("ftp://h", "neither http:// nor https://"),
+        ("http://", "names no host"),
+        ("http://[::1", "host cannot be read"),
+        ("h:99999", "no number from 1 to 65535"),
+        ("h:hunter2", "no number from 1 to 65535"),
+        ("http://h:0", "no number from 1 to 65535"),
+        ("http://h/a b", "a blank"),
+        ("https://h.azure.com/openai?api-version=2024-06-01", "it has a query"),
+        ("h:1?key=hunter2", "it has a query"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said_and_the_address_is_not_repeated(text, why):
+    with pytest.raises(ConfigError) as caught:
+        parse_address(text, origin="THE_SETTING")
+    error = caught.value
+    assert error.what == "THE_SETTING is not the address of a server"
+    assert why in error.why
+    assert "hunter2" not in error.why + error.hint
+    assert ("api-version" in error.hint) == ("query" in error.why)
 
 
 @given(st.text(max_size=60))

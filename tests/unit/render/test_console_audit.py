@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from echotrace.model.measure import Measurement
 from echotrace.model.report import Cause, CauseCount, WordError
+from echotrace.providers.stt.streaming_summary import not_streamed
 from echotrace.render.console import render_console
 from echotrace.render.console.errors import worst_first
 from tests.fakes.audit_reports import (
@@ -168,6 +169,27 @@ def test_a_stream_that_was_not_measured_is_not_zero():
     streaming = replace(audited_report().transcription.streaming, final_ms=lost)
     text = shown(changed(audited_report(), streaming=streaming))
     assert "final text     n/a  unavailable: the log has no times" in text
+
+
+def test_an_engine_that_does_not_stream_gets_one_line():
+    reason = "this engine takes whole recordings and does not stream"
+    text = shown(changed(audited_report(), streaming=not_streamed("openai:m", reason)))
+    part = text[text.index("  Streaming") :]
+    assert part == f"  Streaming  openai:m  n/a  {reason}", "the block ends there"
+
+
+def test_reasons_that_differ_are_all_told_where_nothing_was_measured():
+    lost = Measurement.unavailable("ms", "the log has no times")
+    streaming = replace(not_streamed("mine", "no final", method="a log"), final_ms=lost)
+    text = unwrapped(changed(audited_report(), streaming=streaming))
+    assert "Streaming mine, a log n/a no final; the log has no times" in text
+
+
+def test_the_last_figure_is_named_where_it_is_not_there():
+    lost = Measurement.not_measurable("ratio", "nothing was shown")
+    streaming = replace(audited_report().transcription.streaming, rewritten_per_character=lost)
+    text = unwrapped(changed(audited_report(), streaming=streaming))
+    assert "n/a characters per final character not measurable: nothing was shown" in text
 
 
 def test_a_call_is_shown_as_a_dialogue_and_long_lines_lose_their_middle():

@@ -1,5 +1,6 @@
 import hashlib
 import importlib
+import json
 from collections import namedtuple
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from echotrace.errors import MissingDependencyError, ProviderError, StorageError, UsageError
 from echotrace.providers.stt.model_download import download_model, plan_download
 from echotrace.providers.stt.model_store import file_matches, list_models, model_folder
+from echotrace.providers.stt.whisper_models import is_cached
 from tests.fakes.hub_server import COMMIT, FILES, REPOSITORY, HubServer, digest
 from tests.fakes.scripted_whisper import put_into_cache
 
@@ -152,6 +154,50 @@ def test_a_cache_that_cannot_be_written_is_a_storage_error(hub, tmp_path):
     assert caught.value.code == "MODEL_STORAGE"
 
 
+def test_a_folder_that_is_none_is_a_storage_error_before_the_hub_is_asked(hub, monkeypatch):
+    """The hub's library looks for its token there before it asks."""
+    constants = importlib.import_module("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/dev/null/token")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    with pytest.raises(StorageError) as caught:
+        fetched()
+    assert caught.value.code == "MODEL_STORAGE"
+    assert caught.value.what.endswith("cannot be written to /dev/null")
+    assert "HF_HOME" in caught.value.hint
+    assert hub.seen == []
+
+
+def _of_file(**changed):
+    file = {"rfilename": "model.bin", "size": 5, "blobId": "a" * 40} | changed
+    config = {"rfilename": "config.json", "size": 5, "blobId": "b" * 40}
+    return json.dumps({"id": REPOSITORY, "sha": COMMIT, "siblings": [file, config]})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"sha": "x"}',
+        "[]",
+        '"text"',
+        "<html>please log in</html>",
+        json.dumps({"id": REPOSITORY, "sha": COMMIT, "siblings": [{"size": 3}]}),
+        json.dumps({"id": REPOSITORY, "sha": COMMIT, "siblings": 5}),
+        _of_file(size="many"),
+        _of_file(size=-1),
+        _of_file(blobId="../../../elsewhere"),
+        _of_file().replace(COMMIT, "../../elsewhere"),
+    ],
+)
+def test_a_hub_that_answers_something_else_is_one_clear_line(hub, tmp_path, answer):
+    hub.answer = answer.encode()
+    with pytest.raises(ProviderError) as caught:
+        fetched()
+    assert caught.value.code == "MODEL_DOWNLOAD"
+    assert caught.value.why == f"{hub.endpoint} answered something else than a hub does"
+    assert "HF_ENDPOINT" in caught.value.hint
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
 def test_offline_asks_nobody(hub):
     with pytest.raises(UsageError) as caught:
         plan_download("tiny", offline=True)
@@ -217,7 +263,39 @@ def test_a_revision_that_is_not_named_is_the_newest(hub_cache):
     home = lay_out(hub_cache)
     (home / "refs" / "main").unlink()
     (model,) = cached()
-    assert model.folder == home / "snapshots" / COMMIT
+    assert model.is_complete
+    assert model.folder == home / "snapshots" / COMMIT == model_folder("tiny")
+    assert is_cached(REPOSITORY)
+
+
+@pytest.mark.parametrize("named", [None, "", "0" * 40, COMMIT])
+@pytest.mark.parametrize("gone", [("model.bin",), tuple(NEEDED), ()])
+@pytest.mark.parametrize("empty", [(), ("config.json",)])
+def test_what_is_listed_as_complete_is_found_and_nothing_else(hub_cache, named, gone, empty):
+    files = {name: content for name, content in NEEDED.items() if name not in gone}
+    home = lay_out(hub_cache, files | {name: b"" for name in empty if name in files})
+    if named is None:
+        (home / "refs" / "main").unlink()
+    else:
+        (home / "refs" / "main").write_text(named)
+    (model,) = cached()
+    assert is_cached(REPOSITORY) == model.is_complete == (not gone and not empty)
+    if model.is_complete:
+        assert model_folder("tiny") == model.folder
+        return
+    with pytest.raises(MissingDependencyError) as caught:
+        model_folder("tiny")
+    assert caught.value.code == "MODEL_INCOMPLETE"
+    assert caught.value.why == "; ".join(model.problems)
+    assert caught.value.hint == "echotrace models download tiny"
+
+
+def test_a_download_names_the_revision_again_and_fetches_nothing(hub, tmp_path):
+    home = lay_out(tmp_path / "hub")
+    (home / "refs" / "main").unlink()
+    assert fetched() == model_folder("tiny")
+    assert not any("/resolve/" in path for path, _ in hub.seen)
+    assert (home / "refs" / "main").read_text() == COMMIT
 
 
 def test_an_unfinished_download_alone_is_listed(hub_cache):
@@ -226,3 +304,7 @@ def test_an_unfinished_download_alone_is_listed(hub_cache):
     (home / "blobs" / "abc.incomplete").write_bytes(bytes(7))
     (model,) = cached()
     assert (model.is_complete, model.bytes, model.left_over_bytes) == (False, 0, 7)
+    with pytest.raises(MissingDependencyError) as caught:
+        model_folder("tiny")
+    assert caught.value.code == "MODEL_MISSING"
+    assert caught.value.why.startswith("nothing of it is finished in the cache")

@@ -294,6 +294,33 @@ def test_a_server_that_refuses_times_is_asked_once_more_and_plainly(environment,
     assert ran.transcript.inference_ms == pytest.approx(good, abs=0.01)
 
 
+@both
+@pytest.mark.parametrize("times", [("0.5", "0.9"), (-2.0, -1.0), (None, None)])
+def test_times_that_cannot_be_right_are_told_once(environment, provider, times):
+    start, end = times
+    words = [{"word": "Hello", "start": start, "end": end}]
+    with SttServer(answers({"text": "Hello", "words": words})) as server:
+        ran = transcribe(make(environment, provider, server.url))
+    assert ran.codes == ["STT_TIMES_LEFT_OUT"]
+    assert ran.transcript.findings[0].message.endswith("; no time of a word is left")
+
+
+def test_a_finding_never_advises_the_model_that_was_just_asked(environment):
+    with SttServer(answers({"text": "Hello"})) as server:
+        silent = transcribe(make(environment, "openai", server.url, model="whisper-1"))
+    no = refusal(400, "response_format 'verbose_json' is not compatible with this model")
+    plain = document_reply({"text": "Hello"})
+    with SttServer(lambda seen: no if seen.format == "verbose_json" else plain) as server:
+        refused = transcribe(make(environment, "openai", server.url, model="whisper-1"))
+    with SttServer(answers({"text": "Hello"})) as server:
+        textual = transcribe(make(environment, "openai", server.url, model="gpt-4o-transcribe"))
+    hints = [ran.transcript.findings[0].hint for ran in (silent, refused, textual)]
+    assert all(ran.codes == ["STT_NO_TIMES"] for ran in (silent, refused, textual))
+    assert ["openai:whisper-1" in hint for hint in hints] == [False, False, True]
+    assert "the server was asked for them" in hints[0]
+    assert "faster-whisper" in hints[1]
+
+
 @pytest.mark.parametrize("path", ["", "/v1", "/v1/", "/v1/audio/transcriptions", "/openai/v1"])
 def test_the_address_may_be_written_with_or_without_its_path(environment, path):
     with SttServer(answers(HELLO)) as server:
