@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["FINAL_KEYS", "TIME_KEYS", "LoggedUtterance", "Partial", "is_result", "utterances_of"]
+__all__ = [
+    "FINAL_KEYS",
+    "TIME_KEYS",
+    "LoggedUtterance",
+    "Partial",
+    "is_result",
+    "last_results",
+    "utterances_of",
+]
 
 TIME_KEYS: Final = ("at", "at_s", "time", "timestamp")
 FINAL_KEYS: Final = ("final", "is_final")
@@ -48,6 +56,27 @@ def utterances_of(results: Sequence[Partial]) -> tuple[tuple[LoggedUtterance, ..
     comes next; after a final result a name may be used again. An utterance that never had any text
     is no utterance: it is how some recognisers say that they heard nothing.
     """
+    found, waiting = _grouped(results)
+    return tuple(found), sum(len(before) for before in waiting)
+
+
+def last_results(results: Sequence[Partial]) -> tuple[Partial, ...]:
+    """Return what each utterance ended with, in order of time: together the text that was heard.
+
+    That is its final result, or the last partial one where none was final: whoever read along had
+    nothing later. Utterances that ended without text are left out, and so are partial results that
+    cannot be told from those of a later final one, because only one of the two has a name.
+    """
+    found, waiting = _grouped(results)
+    ends = [utterance.final for utterance in found]
+    latest = {(end.utterance is None): end.at_s for end in ends}
+    open_ends = (before[-1] for before in waiting if before)
+    ends += (end for end in open_ends if end.at_s > latest.get(end.utterance is not None, -1.0))
+    return tuple(sorted((end for end in ends if end.text), key=lambda end: end.at_s))
+
+
+def _grouped(results: Sequence[Partial]) -> tuple[list[LoggedUtterance], list[list[Partial]]]:
+    """Return the utterances with a final result, and the partial results of each without one."""
     waiting: dict[str | None, list[Partial]] = {}
     found: list[LoggedUtterance] = []
     for result in results:
@@ -58,4 +87,4 @@ def utterances_of(results: Sequence[Partial]) -> tuple[tuple[LoggedUtterance, ..
                 found.append(LoggedUtterance(partials=tuple(before), final=result))
         elif result.text or before:
             before.append(result)
-    return tuple(found), sum(len(before) for before in waiting.values())
+    return found, list(waiting.values())

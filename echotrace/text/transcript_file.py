@@ -30,6 +30,7 @@ __all__ = ["MAX_BYTES", "TranscriptFile", "read_transcript", "within"]
 MAX_BYTES: Final = 16 * 2**20
 _LINES_SUFFIXES: Final = (".jsonl", ".ndjson")
 _LATE_RESULT_S: Final = 5.0
+_SLACK_S: Final = 1.0
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -77,7 +78,6 @@ def within(file: TranscriptFile, *, begin_s: float, end_s: float, is_cut: bool) 
         kept = (item for item in file.partials if begin_s <= item.at_s <= end_s + _LATE_RESULT_S)
         file = replace(file, partials=tuple(kept))
     times = [word.start_s for word in file.words if word.start_s is not None]
-    latest = max(_times_of(file), default=0.0)
     if is_cut and file.words and len(times) == len(file.words):
         words = tuple(w for w in file.words if _is_in(w.start_s, w.end_s, begin_s, end_s))
         return replace(
@@ -97,7 +97,7 @@ def within(file: TranscriptFile, *, begin_s: float, end_s: float, is_cut: bool) 
             "with a part of the recording",
             hint="give JSON with word times, or a transcript of this part",
         )
-    elif latest > end_s + 1.0:
+    elif (latest := _latest_beyond(file, end_s)) is not None:
         finding = Finding(
             code="TRANSCRIPT_BEYOND_AUDIO",
             severity=Severity.WARNING,
@@ -108,12 +108,15 @@ def within(file: TranscriptFile, *, begin_s: float, end_s: float, is_cut: bool) 
     return replace(file, findings=(*file.findings, finding)) if finding else file
 
 
-def _times_of(file: TranscriptFile) -> Iterator[float]:
+def _latest_beyond(file: TranscriptFile, end_s: float) -> float | None:
+    """Return the latest time, None when it fits a recording that ends at ``end_s``."""
     pairs = [(word.start_s, word.end_s) for word in file.words]
     pairs += [(segment.start_s, segment.end_s) for segment in file.segments]
-    for pair in pairs:
-        yield from (time for time in pair if time is not None)
-    yield from (result.at_s - _LATE_RESULT_S for result in file.partials)
+    spoken = max((time for pair in pairs for time in pair if time is not None), default=0.0)
+    logged = max((result.at_s for result in file.partials), default=0.0)
+    if spoken > end_s + _SLACK_S or logged > end_s + _LATE_RESULT_S + _SLACK_S:
+        return max(spoken, logged)
+    return None
 
 
 def _is_in(start_s: float | None, end_s: float | None, begin: float, end: float) -> bool:

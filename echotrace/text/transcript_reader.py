@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from echotrace.errors import InputError
 from echotrace.model.measure import Finding, Severity
 from echotrace.model.report import TranscriptSegment, Word
-from echotrace.text.partials import FINAL_KEYS, TIME_KEYS, Partial, is_result
+from echotrace.text.partials import FINAL_KEYS, TIME_KEYS, Partial, is_result, last_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["SHAPE", "TranscriptFile", "TranscriptReader"]
 
@@ -67,6 +67,7 @@ class TranscriptReader:
                 words += inner
             segments.append(self._segment(item, place, inner))
         partials = self._partials(self._items(document.get("partials"), "partials"))
+        not_final: tuple[Finding, ...] = ()
         if document.get("text") is not None:
             text = self._text(document["text"], "text")
         elif segments:
@@ -74,24 +75,45 @@ class TranscriptReader:
         elif words:
             text = " ".join(word.text for word in words)
         else:
-            text = _final_text(partials)
+            text, not_final = self._logged_text(partials)
         return TranscriptFile(
             name=self.name,
             text=text.strip(),
             words=tuple(words),
             segments=tuple(segments),
-            findings=self._findings(),
+            findings=(*self._findings(), *not_final),
             partials=partials,
         )
 
     def read_log(self, items: Iterable[tuple[str, Any]]) -> TranscriptFile:
-        """Read results that are a file of their own; its text is that of the final ones.
+        """Read results that are a file of their own; its text is what each utterance ended with.
 
         Args:
             items: each with its place for messages, such as ``line 3``.
         """
         partials = self._partials(self._objects(items))
-        return TranscriptFile(name=self.name, text=_final_text(partials), partials=partials)
+        text, findings = self._logged_text(partials)
+        return TranscriptFile(name=self.name, text=text, partials=partials, findings=findings)
+
+    def _logged_text(self, partials: Sequence[Partial]) -> tuple[str, tuple[Finding, ...]]:
+        """Return the text of a log, and what is to be said where it never became final."""
+        ends = last_results(partials)
+        text = " ".join(end.text for end in ends)
+        waiting = sum(not end.is_final for end in ends)
+        if not waiting:
+            return text, ()
+        message = f"no result of {self.name} was final; its last partial results are compared"
+        if any(result.is_final for result in partials):
+            some = "1 utterance" if waiting == 1 else f"{waiting} utterances"
+            message = f"{some} of {self.name} had no final result; the last partial one is compared"
+        return text, (
+            Finding(
+                code="TRANSCRIPT_NOT_FINAL",
+                severity=Severity.WARNING,
+                message=message,
+                hint='mark the last result of each utterance with "final": true',
+            ),
+        )
 
     def _objects(self, items: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
         for place, item in items:
@@ -240,10 +262,6 @@ class TranscriptReader:
             hint=SHAPE,
             code="TRANSCRIPT_SHAPE",
         )
-
-
-def _final_text(partials: Iterable[Partial]) -> str:
-    return " ".join(result.text for result in partials if result.is_final and result.text)
 
 
 def _inside(place: str, key: str) -> str:

@@ -1,9 +1,10 @@
 """Forced alignment: the places of words that are known, by PocketSphinx.
 
-With the true text of 12 synthetic recordings (6 voices, down to 5 dB of noise) 148 of 156 words
-got a place; starts lay 10 ms off (median; 90 % within 52 ms), ends 12 ms (69 ms). With 15 % of the
-words of a call wrong or missing 90 % lay within 35 ms, the worst 0.6 s off. A second of computing
-is enough for 15 s of speech.
+With the true text of 12 synthetic recordings (6 voices, down to 5 dB of noise) all 156 words got a
+place; starts lay 11 ms off (median; 90 % within 52 ms), ends 13 ms (70 ms). With each word in turn
+replaced by another, 1.4 % of the others got none, and 90 % lay within 54 ms and 70 ms. With 15 % of
+the words of all 12 in a row wrong, missing or too much, 4 % of the others got none; 90 % lay within
+90 ms, the worst 0.9 s off. A second of computing is enough for 13 s of speech.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ _ANCHOR: Final = 2
 """Words in a row that have to be heard as they are written before their places are believed."""
 _LEAST_ANCHORED: Final = 0.3
 """Share of the text below which what was heard as written is taken for chance."""
+_DOUBTED: Final = 2
+"""Anchored words on each side that a gap may take back when its words do not fit between them:
+one that stands next to a wrong word may be another of the same sound, or hold that word's audio."""
 _CONTEXT: Final = 3
 """Anchored words on each side that a gap is aligned with: audio of a word or two is too little."""
 _SHORTEST_WORD_S: Final = 0.05
@@ -192,31 +196,50 @@ class _Aligner(SphinxProcess):
         places = _anchors(self._tokens, heard)
         if sum(place is not None for place in places) < _LEAST_ANCHORED * len(places):
             return [None] * len(places)
-        anchored = list(places)
-        for first, last in _gaps(anchored):
-            places[first:last] = self._fill(anchored, first, last)
+        for doubted in range(_DOUBTED + 1):
+            anchored = list(places)
+            for gap in list(_gaps(anchored)):
+                begin, found = self._fill(anchored, gap, doubted)
+                places[begin : begin + len(found)] = found
         return places
 
-    def _fill(self, anchored: list[Place | None], first: int, last: int) -> list[Place | None]:
-        """Align the tokens of a gap together with the anchored ones around it."""
-        nothing: list[Place | None] = [None] * (last - first)
-        before, after = anchored[:first], anchored[last:]
-        begin_s = before[-1][1] if before and before[-1] else 0.0
-        end_s = after[0][0] if after and after[0] else self._ends[-1]
-        length_s = end_s - begin_s
-        tokens = last - first
-        if not _SHORTEST_WORD_S * tokens <= length_s <= _SLACK_S + _LONGEST_WORD_S * tokens:
-            return nothing
+    def _fill(
+        self, anchored: Sequence[Place | None], gap: tuple[int, int], doubted: int
+    ) -> tuple[int, Sequence[Place]]:
+        """Align the tokens of a gap together with the anchored ones around it.
+
+        Returns the first token that got a place and the places: those of the gap, of ``doubted``
+        anchored tokens on each side, and of a next one where its place would overlap these.
+        """
+        begin_s, end_s = self._free(anchored, *gap)
+        if end_s - begin_s > _SLACK_S + _LONGEST_WORD_S * (gap[1] - gap[0]):
+            return gap[0], ()
+        first, last = _widened(anchored, *gap, doubted)
+        begin_s, end_s = self._free(anchored, first, last)
+        if end_s - begin_s < _SHORTEST_WORD_S * (last - first):
+            return gap[0], ()
         left, right = first, last
         while left > max(0, first - _CONTEXT) and anchored[left - 1] is not None:
             left -= 1
         while right < min(len(anchored), last + _CONTEXT) and anchored[right] is not None:
             right += 1
-        leftmost, rightmost = anchored[left], anchored[right - 1]
-        begin_s = leftmost[0] if leftmost else begin_s
-        end_s = rightmost[1] if rightmost else end_s
-        found = self._align(self._tokens[left:right], begin_s, end_s)
-        return list(found[first - left : last - left]) if found else nothing
+        leftmost = anchored[left] if left < first else None
+        rightmost = anchored[right - 1] if right > last else None
+        window_s = leftmost[0] if leftmost else begin_s, rightmost[1] if rightmost else end_s
+        found = self._align(self._tokens[left:right], *window_s)
+        if not found:
+            return first, ()
+        if left < first and begin_s > found[first - left][0]:
+            first -= 1
+        if last < right and end_s < found[last - left - 1][1]:
+            last += 1
+        return first, found[first - left : last - left]
+
+    def _free(self, anchored: Sequence[Place | None], first: int, last: int) -> tuple[float, float]:
+        """Return the end of the token before and the start of the one after."""
+        before = anchored[first - 1] if first else None
+        after = anchored[last] if last < len(anchored) else None
+        return before[1] if before else 0.0, after[0] if after else self._ends[-1]
 
     def _align(self, tokens: Sequence[str], begin_s: float, end_s: float) -> list[Place]:
         """Return the places of all tokens between two times, or an empty list."""
@@ -293,6 +316,14 @@ def _anchors(
         written += len(op.gold)
         said += len(op.actual)
     return places
+
+
+def _widened(places: Sequence[Place | None], first: int, last: int, by: int) -> tuple[int, int]:
+    """Take words with a place on both sides into a gap, as far as there are any."""
+    for _ in range(by):
+        first -= first > 0 and places[first - 1] is not None
+        last += last < len(places) and places[last] is not None
+    return first, last
 
 
 def _gaps(places: Sequence[Place | None]) -> Iterator[tuple[int, int]]:

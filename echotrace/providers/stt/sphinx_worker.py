@@ -38,6 +38,8 @@ from typing import Any, BinaryIO
 __all__ = ["serve"]
 
 FRAME_S = 0.01
+ALIGN_BEAM = 1e-120
+"""Wide enough to come through a wrong word, which fits its audio far worse than a right one."""
 
 
 def serve(source: BinaryIO, answer: BinaryIO, *, unprepared: bool = False) -> None:
@@ -111,6 +113,9 @@ def _finish(decoder: Any, _: dict[str, Any], __: bytes) -> dict[str, Any]:
 
 
 def _align(decoder: Any, request: dict[str, Any], samples: bytes) -> dict[str, Any]:
+    decoder.config["bestpath"] = False  # the best path of the lattice may end before the last word
+    for beam in ("beam", "wbeam", "pbeam"):
+        decoder.config[beam] = ALIGN_BEAM
     try:
         decoder.set_align_text(" ".join(request["words"]))
         words = _decode(decoder, samples)

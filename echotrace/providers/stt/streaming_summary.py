@@ -9,6 +9,7 @@ from echotrace.model.report import StreamedUtterance, Streaming
 from echotrace.stats.bootstrap import bootstrap_interval, quantile_interval
 from echotrace.stats.quantiles import quantile
 from echotrace.text.rewrites import count_rewrites
+from echotrace.text.scripts import writes_without_spaces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,12 @@ __all__ = ["not_streamed", "summarise", "utterance_of"]
 
 _LEAST_FOR_INTERVAL: Final = 5
 _SEED: Final = 5
+_LONGEST_WORD: Final = 8
+"""Characters of a script without spaces that may be one word, where a recogniser parts words."""
+_UNPARTED: Final = (
+    "the text has no spaces between its words, so that whole sentences would count as one word; "
+    "characters are counted instead"
+)
 
 
 def utterance_of(
@@ -78,7 +85,9 @@ def summarise(
             [item.first_partial_ms for item in utterances], no_partial, simulated
         ),
         final_ms=_median([item.final_ms for item in utterances], no_final, simulated),
-        rewritten_ratio=_pooled(
+        rewritten_ratio=Measurement.not_measurable("ratio", _UNPARTED)
+        if with_partials and _is_unparted([item.text for item in utterances])
+        else _pooled(
             [(item.words_rewritten, item.words_shown) for item in with_partials], simulated
         ),
         rewritten_per_character=_pooled(
@@ -101,6 +110,13 @@ def not_streamed(source: str, reason: str, *, method: str = "none") -> Streaming
         rewritten_ratio=ratio,
         rewritten_per_character=ratio,
     )
+
+
+def _is_unparted(texts: Sequence[str]) -> bool:
+    """Whether most of the text stands in runs without a space that hold several words."""
+    runs = [run for text in texts for run in text.split()]
+    unparted = [run for run in runs if len(run) > _LONGEST_WORD and writes_without_spaces(run)]
+    return 2 * sum(map(len, unparted)) > sum(map(len, runs))
 
 
 def _median(times: Sequence[float | None], reason: str, simulated: str | None) -> Measurement:

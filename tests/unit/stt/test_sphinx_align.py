@@ -92,6 +92,57 @@ def test_longer_speech_is_anchored_first_and_a_wrong_word_harms_only_itself(
     assert all(start <= end for start, end in placed)
 
 
+def clip_at(index):
+    folder = shared("models/demo")
+    clip = json.loads((folder / "ground_truth.json").read_text())["clips"][index - 1]
+    samples, _ = soundfile.read(folder / clip["file"], dtype="float32")
+    words = [(word["word"], word["start"], word["end"]) for word in clip["words"]]
+    return ArrayReader(samples), [SpeechSpan(*clip["speech"])], words
+
+
+@sphinx
+@pytest.mark.parametrize(
+    ("number", "at", "wrong", "within_ms"),
+    [
+        (5, 3, "seven", 450),  # a voice that the recogniser hears badly: its end is hard to find
+        (9, 7, "sore", 250),  # the word that stands there too is heard once
+        (7, 6, "tickets", 150),
+        (1, 9, "this", 150),  # the word before is heard with the audio of the wrong one
+    ],
+)
+def test_a_wrong_word_takes_no_place_from_others(number, at, wrong, within_ms, collector):
+    reader, spans, words = clip_at(number)
+    written = [word for word, _, _ in words]
+    written[at] = wrong
+    found = align_text(reader, 0, spans, written, collector=collector)
+    assert None not in found.places
+    others = [index for index in range(len(words)) if index != at]
+    errors = errors_ms([found.places[i] for i in others], [words[i] for i in others])
+    assert np.median(errors) < 40
+    assert max(errors) < within_ms, sorted(errors)[-4:]
+
+
+@sphinx
+def test_a_word_that_was_heard_too_long_makes_room_for_the_next(collector):
+    reader, spans, words = clip_at(10)
+    found = align_text(reader, 0, spans, [word for word, _, _ in words], collector=collector)
+    assert None not in found.places
+    assert list(found.places) == sorted(found.places)
+    _, (_, the_end), (hotel_start, _), *_ = found.places
+    assert the_end <= hotel_start + 0.01
+
+
+@sphinx
+def test_words_that_the_text_lacks_are_not_shared_out_among_its_others(clips, collector):
+    samples, span, words = clips[0]
+    kept = [words[index] for index in (0, 1, 2, 3, 4, 14, 15, 16)]
+    kept.insert(5, ("elephant", 0.0, 0.0))
+    written = [word for word, _, _ in kept]
+    found = align_text(ArrayReader(samples), 0, [span], written, collector=collector)
+    assert found.places[5] is None
+    assert max(errors_ms(found.places, kept)) < 300
+
+
 @sphinx
 def test_names_numbers_and_signs(clips, collector):
     samples, span, words = clips[0]

@@ -318,6 +318,33 @@ def test_what_is_never_final_is_left_out_and_said(spans):
     assert "2 results" in nothing.method
 
 
+@pytest.mark.parametrize(
+    ("texts", "is_measured"),
+    [
+        (["今天天气很", "今天天气很好我们去公园"], False),
+        (["วันนี้อากาศดี", "วันนี้อากาศดีมาก"], False),
+        (["今天 天气", "今天 天气 很 好 我们 去 公园"], True),
+        (["はい", "はいはい"], True),
+        (["internationalization", "Internationalization"], True),
+        (["안녕하세요여러분반갑", "안녕하세요여러분반갑습니다 네"], True),
+    ],
+)
+def test_words_are_not_counted_where_nothing_parts_them(spans, texts, is_measured):
+    log = [result(1.4, "x"), result(2.0, texts[0]), result(3.6, texts[1], final=True)]
+    found = streaming_of_log(log, spans(*SPEECH), "log")
+    assert (found.rewritten_ratio.status is Status.MEASURED) is is_measured
+    assert is_measured or "no spaces" in found.rewritten_ratio.reason
+    assert found.rewritten_per_character.status is Status.MEASURED
+    assert found.final_ms.status is Status.MEASURED
+
+
+def test_a_few_short_answers_do_not_make_sentences_words(spans):
+    log = [result(2.0, "今天天气很"), result(3.6, "今天天气很好我们去公园", final=True)]
+    log += [result(5.5, "は"), result(6.3, "はい", final=True)]
+    found = streaming_of_log(log, spans(*SPEECH), "log")
+    assert found.rewritten_ratio.status is Status.NOT_MEASURABLE
+
+
 def test_without_speech_only_the_rewrites_are_known():
     found = streaming_of_log(LOG, [], "log")
     assert found.final_ms.status is Status.NOT_MEASURABLE

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.errors import InputError
-from echotrace.text.partials import Partial, utterances_of
+from echotrace.model.measure import Severity
+from echotrace.text.partials import Partial, last_results, utterances_of
 from echotrace.text.transcript_file import read_transcript, within
 
 LOG = [
@@ -65,7 +66,7 @@ def test_the_final_results_are_the_transcript_of_a_log_alone(write, content, nam
 @pytest.mark.parametrize("name", ["heard.jsonl", "heard.json", "heard.txt"])
 def test_a_log_of_one_line(write, name):
     found = read_transcript(write(lines(LOG[:1]), name))
-    assert (found.partials, found.text) == (READ[:1], "")
+    assert (found.partials, found.text) == (READ[:1], "hel")
 
 
 def test_an_empty_log_is_an_empty_transcript(write):
@@ -166,6 +167,52 @@ def test_a_log_on_another_clock_is_said(write):
     assert [finding.code for finding in found.findings] == ["TRANSCRIPT_BEYOND_AUDIO"]
 
 
+def test_a_log_of_results_a_little_later_than_the_speech_is_no_other_recording(write):
+    for at, codes in ((14.9, []), (15.1, ["TRANSCRIPT_BEYOND_AUDIO"])):
+        log = [{"at": at, "text": "hi", "final": True}]
+        found = within(read_transcript(write({"partials": log})), begin_s=0, end_s=9, is_cut=False)
+        assert [finding.code for finding in found.findings] == codes
+
+
+def test_the_time_that_a_log_goes_on_to_is_its_own(write):
+    log = [{"at": 100.0, "text": "hi", "final": True}]
+    for words, latest in (([], "100.0"), ([{"word": "hi", "end": 120}], "120.0")):
+        read = read_transcript(write({"words": words, "partials": log}))
+        (finding,) = within(read, begin_s=0, end_s=9, is_cut=False).findings
+        assert f"goes on to {latest} s, but the recording ends at 9.0 s" in finding.message
+
+
+def test_a_log_without_a_final_result_is_what_each_utterance_showed_last(write):
+    log = [
+        {"at": 1.0, "text": "hel"},
+        {"at": 1.2, "text": "and", "utterance": "b"},
+        {"at": 1.4, "text": "hello", "final": False},
+        {"at": 1.9, "text": "and you", "utterance": "b"},
+    ]
+    for content, name in (({"partials": log}, "heard.json"), (lines(log), "heard.jsonl")):
+        found = read_transcript(write(content, name))
+        assert found.text == "hello and you"
+        (finding,) = found.findings
+        assert (finding.code, finding.severity) == ("TRANSCRIPT_NOT_FINAL", Severity.WARNING)
+        assert f"no result of {name} was final" in finding.message
+
+
+def test_an_utterance_left_open_at_the_end_of_a_log_counts_and_is_said(write):
+    log = [*LOG, {"at": 6, "text": "good"}, {"at": 6.5, "text": "good night"}]
+    found = read_transcript(write(lines(log), "heard.jsonl"))
+    assert found.text == "Hello. Bye. good night"
+    (finding,) = found.findings
+    assert finding.code == "TRANSCRIPT_NOT_FINAL"
+    assert "1 utterance of heard.jsonl had no final result" in finding.message
+
+
+def test_a_log_that_ended_with_final_results_or_has_a_text_beside_it_is_not_doubted(write):
+    taken_back = {"at": 7, "text": "um"}, {"at": 8, "text": ""}
+    assert read_transcript(write(lines([*LOG, *taken_back]), "heard.jsonl")).findings == ()
+    beside = read_transcript(write({"text": "hello you", "partials": LOG[:2]}))
+    assert (beside.text, beside.findings) == ("hello you", ())
+
+
 def result(at, text, utterance=None, *, final=False):
     return Partial(at_s=at, text=text, is_final=final, utterance=utterance)
 
@@ -198,6 +245,24 @@ def test_named_utterances_may_run_into_each_other():
     assert lost == 0
 
 
+@pytest.mark.parametrize("names", [(None, "x"), ("x", None)])
+def test_results_that_a_final_one_may_be_of_are_not_told_twice(names):
+    log = [result(1, "hel", names[0]), result(2, "Hello.", names[1], final=True)]
+    assert last_results(log) == (log[1],)
+    assert last_results([*log, result(3, "bye", names[0])])[1:] == (result(3, "bye", names[0]),)
+
+
+def test_an_open_utterance_keeps_its_place_between_others():
+    log = [
+        result(1, "one", "x"),
+        result(2, "two", "y"),
+        result(3, "One.", "x", final=True),
+        result(4, "two three", "y"),
+        result(5, "Four.", "z", final=True),
+    ]
+    assert [end.text for end in last_results(log)] == ["One.", "two three", "Four."]
+
+
 def test_results_without_text_make_no_utterance_but_may_take_one_back():
     assert utterances_of([result(1, ""), result(2, "", final=True)]) == ((), 0)
     (taken_back,), _ = utterances_of([result(1, "a"), result(2, "", final=True)])
@@ -219,3 +284,8 @@ def test_every_result_with_text_is_in_one_utterance_or_lost(rows):
     assert len({item.at_s for item in kept}) == len(kept)
     assert sum(item.text != "" for item in log) <= len(kept) + lost
     assert len(kept) + lost <= len(log)
+    ends = last_results(log)
+    assert [end for end in ends if end.is_final] == [one.final for one in found if one.final.text]
+    assert len([end for end in ends if not end.is_final]) <= len({name for *_, name in rows})
+    assert all(end.text for end in ends)
+    assert list(ends) == sorted(ends, key=lambda end: end.at_s)
