@@ -1,7 +1,8 @@
-"""Writing a text file whole or not at all, and refusing beforehand what would fail afterwards."""
+"""Files whole or not at all: small ones read with suspicion, and written in one piece."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -14,7 +15,25 @@ from echotrace.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["check_target", "write_bytes", "write_text"]
+__all__ = ["check_target", "read_regular", "write_bytes", "write_text"]
+
+
+def read_regular(path: str | os.PathLike[str], *, limit: int) -> bytes:
+    """Return the first ``limit + 1`` bytes of a regular file, so that one too many shows.
+
+    A pipe or a device is refused, not waited for.
+
+    Raises:
+        OSError: it cannot be read; ``strerror`` says why in words.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except ValueError:  # a NUL byte
+        raise OSError(errno.EINVAL, "the name cannot be opened") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return file.read(limit + 1)
 
 
 def check_target(path: Path, *, force: bool, inputs: Sequence[str] = ()) -> None:

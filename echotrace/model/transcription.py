@@ -100,8 +100,9 @@ class Cause:
     """A hypothesis about an error, with its evidence.
 
     ``kind`` is low_snr, clipped, dropout, talk_over, no_speech, low_confidence, model (nothing
-    measured in the signal explains it) or unknown (its place is not known); ``strength`` strong, moderate or
-    weak. ``evidence`` says in words what was found, ``value`` and ``unit`` give its figure.
+    measured in the signal explains it) or unknown (its place is not known); ``strength`` strong,
+    moderate or weak. ``evidence`` says in words what was found, ``value`` and ``unit`` give its
+    figure.
     """
 
     kind: str

@@ -18,6 +18,7 @@ _INVISIBLE: Final = re.compile(
     "]"
 )
 """Unicode's category Cf less the joiners, and marks that only choose a form of the same letter."""
+_TERMINAL_CODE: Final = re.compile("\x1b\\[[0-9;?]*[@-~]")
 _JOINERS: Final = re.compile("[\u200c\u200d]+")
 _NON_JOINER: Final = "\u200c"
 _OTHER_DIGITS: Final = re.compile(r"(?![0-9])\d")
@@ -32,8 +33,9 @@ def without_invisible(text: str) -> str:
     """Drop soft hyphens, byte order marks, zero-width spaces and marks of direction.
 
     A joiner stays where it makes another word of the letters: between Arabic letters, as in
-    Persian, and beside the virama of an Indic script.
+    Persian, and beside the virama of an Indic script. A terminal's codes for colour go too.
     """
+    text = _TERMINAL_CODE.sub("", text)
     if text.isascii():
         return text
     return _JOINERS.sub(_kept, _INVISIBLE.sub("", text))

@@ -12,11 +12,12 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import stat
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.errors import InputError
+from echotrace.files import read_regular
 from echotrace.model.measure import Finding, Severity
 from echotrace.printable import printable
 from echotrace.text.partials import is_result
@@ -29,6 +30,8 @@ __all__ = ["MAX_BYTES", "TranscriptFile", "read_transcript", "within"]
 
 MAX_BYTES: Final = 16 * 2**20
 _LINES_SUFFIXES: Final = (".jsonl", ".ndjson")
+_CUE: Final = re.compile(r"^(?:\d+:)?\d\d:\d\d[.,]\d{3} +--> ", re.MULTILINE)
+"""The line of times above each subtitle, as SRT and WebVTT write it."""
 _LATE_RESULT_S: Final = 5.0
 _SLACK_S: Final = 1.0
 _BYTE_ORDER_MARKS = (
@@ -64,6 +67,13 @@ def read_transcript(path: str) -> TranscriptFile:
             else:
                 return TranscriptFile(name=name, text=text.strip())
         return reader.read(document)
+    if _CUE.search(text):
+        raise InputError(
+            f"the transcript {name} holds subtitles",
+            why="their numbers and times would be compared as words",
+            hint=f"write them as JSON: {SHAPE}",
+            code="TRANSCRIPT_SUBTITLES",
+        )
     return TranscriptFile(name=name, text=text.strip())
 
 
@@ -126,20 +136,10 @@ def _is_in(start_s: float | None, end_s: float | None, begin: float, end: float)
 
 
 def _read(path: str, name: str) -> bytes:
-    """Read a regular file of bounded size; a pipe or a device is refused, not waited for."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except (OSError, ValueError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
-        raise _unusable(name, reason or "the name cannot be opened") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _unusable(name, "it is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise _unusable(name, str(error.strerror)) from None
+        data = read_regular(path, limit=MAX_BYTES)
+    except OSError as error:
+        raise _unusable(name, error.strerror or str(error)) from None
     if len(data) > MAX_BYTES:
         raise InputError(
             f"the transcript {name} is larger than {MAX_BYTES >> 20} MiB",

@@ -10,6 +10,7 @@ from echotrace.analyzers.stt_audit.dialogue import make_dialogue
 from echotrace.analyzers.stt_audit.doubts import (
     cache_troubles,
     foreign_reference,
+    odd_transcript,
     overlong_transcript,
     same_engine,
 )
@@ -143,7 +144,7 @@ class Audit:
         begin_s = source.start_s
         is_cut = source.start_s > 0 or source.end_s is not None
         file = within(file, begin_s=begin_s, end_s=begin_s + self._duration_s, is_cut=is_cut)
-        self._findings += file.findings
+        self._findings += (*file.findings, *odd_transcript(file))
         name = f"transcript:{file.name}"
         return Heard(
             name=name,

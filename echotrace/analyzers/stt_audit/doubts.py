@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echotrace.model.measure import Finding, Severity
+from echotrace.text.align import align_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from echotrace.text.compare import Comparison
+    from echotrace.text.transcript_file import TranscriptFile
 
-__all__ = ["cache_troubles", "foreign_reference", "overlong_transcript", "same_engine"]
+__all__ = [
+    "cache_troubles",
+    "foreign_reference",
+    "odd_transcript",
+    "overlong_transcript",
+    "same_engine",
+]
 
 _MAX_WORDS_PER_S = 7.0
 """Faster than anybody speaks: auctioneers and sports commentators reach about 6 a second."""
@@ -20,6 +28,9 @@ _MAX_CHARACTERS_PER_S = 45.0
 _MAX_SYLLABLES_PER_S = 15.0
 """Signs of scripts without spaces; each is about a syllable, and 10 a second is fast speech."""
 _SPARE_CHARACTERS = 40
+_SPARE_DIFFERENCES = 2
+_MAX_DIFFERENCES = 0.2
+"""Share of words: engines write numbers and names otherwise in the text than in the list."""
 _UNLIKE_RATE = 0.9
 """Above this share of wrong words a transcript and a reference have hardly a word in common."""
 _UNLIKE_WORDS = 20
@@ -64,6 +75,40 @@ def foreign_reference(text: str, compared: Comparison, duration_s: float) -> tup
             hint="check that it belongs to this recording, to this channel and part of it",
         ),
     )
+
+
+def odd_transcript(file: TranscriptFile) -> tuple[Finding, ...]:
+    """Doubt a file without any word, and one whose words are not those of its text."""
+    if not file.text.strip() and not file.words:
+        return (
+            Finding(
+                code="TRANSCRIPT_EMPTY",
+                severity=Severity.WARNING,
+                message=f"{file.name} holds no words: all that was said counts as missed",
+                hint="check that the pipeline wrote its text there",
+            ),
+        )
+    told, listed = (_plain(text) for text in (file.text, " ".join(w.text for w in file.words)))
+    if not listed or listed == told:
+        return ()
+    counts = align_words(told, listed).counts
+    other = counts.substitutions + max(counts.deletions, counts.insertions)
+    if other <= max(_SPARE_DIFFERENCES, _MAX_DIFFERENCES * len(told)):
+        return ()
+    return (
+        Finding(
+            code="TRANSCRIPT_WORDS_DIFFER",
+            severity=Severity.WARNING,
+            message=f"{other:,} words in the text of {file.name} differ from its list of words; "
+            "the text is compared, and places come from the list",
+            hint="leave out the text, or the words",
+        ),
+    )
+
+
+def _plain(text: str) -> list[str]:
+    letters = "".join(sign if sign.isalnum() else " " for sign in text.lower())
+    return letters.split()
 
 
 def overlong_transcript(name: str, actual: str, duration_s: float) -> tuple[Finding, ...]:

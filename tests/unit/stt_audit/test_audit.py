@@ -291,3 +291,18 @@ def test_a_cache_that_was_damaged_is_begun_anew_and_said(audit, clip, fast, tmp_
     assert "CACHE_TROUBLE" not in findings
     assert second.cached_at is not None
     assert second.words == first.words
+
+
+def test_a_transcript_whose_words_are_not_its_text_is_doubted(audit, clip, write):
+    path, text = clip
+    words = [{"word": "goodbye", "start": 1.0, "end": 1.5}]
+    own = write("own.json", {"text": text, "words": words})
+    _, findings, _ = audit(path, inputs=Inputs(reference=text, transcript_path=own))
+    assert "TRANSCRIPT_WORDS_DIFFER" in findings
+
+
+@pytest.mark.parametrize("document", [{"text": ""}, {"text": None, "words": []}, []])
+def test_a_transcript_without_words_says_so(audit, clip, write, document):
+    own = write("own.json", document)
+    _, findings, _ = audit(clip[0], inputs=Inputs(reference=clip[1], transcript_path=own))
+    assert "TRANSCRIPT_EMPTY" in findings

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.text.characters import ascii_digits, without_invisible
+from echotrace.text.normalize import normalizer_for
 
 JOINERS = "\u200c\u200d"
 
@@ -51,3 +52,8 @@ def test_a_number_in_any_digits_is_the_number(number):
     for zero in "\u0660\u06f0\u0966\u09e6\u0e50\uff10\U0001d7ce":
         written = "".join(chr(ord(zero) + int(digit)) for digit in str(number))
         assert ascii_digits(f"x {written}\u00b2") == f"x {number}\u00b2"
+
+
+def test_the_codes_of_a_terminal_are_no_words():
+    coloured = "hello \x1b[31mi\x1b[0m lost \x1b[1;4mit\x1b[0m"
+    assert normalizer_for("en")(coloured) == ["hello", "i", "lost", "it"]

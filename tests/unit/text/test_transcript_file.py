@@ -253,3 +253,18 @@ def test_any_json_gives_a_transcript_or_a_clear_refusal(tmp_path_factory, docume
         text = error.code
     assert text == "TRANSCRIPT_SHAPE" or isinstance(document, (dict, list))
     text.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1\n00:00:01,000 --> 00:00:02,500\nhello there\n",
+        "WEBVTT\n\n00:01.000 --> 00:02.500\nhello there\n",
+    ],
+)
+def test_subtitles_are_refused_before_their_times_are_words(tmp_path, text):
+    path = tmp_path / "heard.txt"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_transcript(str(path))
+    assert caught.value.code == "TRANSCRIPT_SUBTITLES"
