@@ -12,6 +12,7 @@ and the result says so.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from echotrace.model.measure import Measurement
@@ -40,7 +41,7 @@ _TYPES: Final = (
 _DIGIT_STRINGS: Final = frozenset(("number", "phone", "order_number"))
 _FIGURES: Final = _DIGIT_STRINGS | {"money", "date", "time"}
 _NEAR: Final = 4
-_MAX_PAIRS: Final = 10_000_000_000
+_MAX_WORDS: Final = 50_000  # more than five hours of speech
 _METHOD: Final = "found by rule, matched in place by word alignment"
 _NO_REFERENCE: Final = "there is no reference"
 _FIGURES_ONLY: Final = (
@@ -58,6 +59,8 @@ class FoundEntity:
     first: int
     last: int
     text: str
+    date: str = ""  # what a written fraction is as a date: "1/2" may be January 2
+    pieces: int = 0  # that it was read out in, "seven eleven" in 2
 
     @property
     def compared(self) -> tuple[str, str]:
@@ -86,7 +89,9 @@ def find_entities(
 def list_entities(actual: str, *, language: str = "en", key_terms: Sequence[str] = ()) -> Entities:
     """Return the entities of a transcript that has no reference: heard, and no rates."""
     terms = KeyTerms(key_terms)
-    found = _find(actual.split(), language, terms)
+    if len(words := actual.split()) > _MAX_WORDS:
+        return _too_long((), words, terms.count)
+    found = _find(words, language, terms)
     none = Measurement.not_measurable(_UNIT, _NO_REFERENCE)
     return Entities(
         recall=none,
@@ -129,8 +134,8 @@ def compare_entities(
     """
     terms = KeyTerms(key_terms)
     said_words, heard_words = gold.split(), actual.split()
-    if len(said_words) * len(heard_words) > _MAX_PAIRS:
-        return _not_compared(len(said_words), len(heard_words), terms.count)
+    if max(len(said_words), len(heard_words)) > _MAX_WORDS:
+        return _too_long(said_words, heard_words, terms.count)
     pairs = _pairs(
         _Side(said_words, _find(said_words, language, terms)),
         _Side(heard_words, _find(heard_words, language, terms)),
@@ -177,7 +182,8 @@ def _find(words: list[str], language: str, terms: KeyTerms) -> tuple[FoundEntity
         kind, value, end = got
         first, last = tokens[place].word, tokens[end - 1].word + 1
         if taken.isdisjoint(range(first, last)):
-            found.append(_made(kind, value, first, last, words))
+            item = _made(kind, value, first, last, words)
+            found.append(_with_readings(item, tokens, place, end) if english else item)
             place = end
         else:
             place += 1
@@ -189,12 +195,23 @@ def _made(kind: str, value: str, first: int, last: int, words: list[str]) -> Fou
     return FoundEntity(type=kind, value=value, first=first, last=last, text=text)
 
 
+def _with_readings(item: FoundEntity, tokens: Tokens, begin: int, end: int) -> FoundEntity:
+    if item.type not in _DIGIT_STRINGS:
+        return item
+    if end == begin + 1 and (date := entity_rules.ambiguous(tokens[begin].text)):
+        return replace(item, date=date)
+    number = tokens.numbers.get(begin)
+    if number is not None and number.value == item.value and number.read_out:
+        return replace(item, pieces=number.read_out)
+    return item
+
+
 def _english(
     tokens: Tokens, place: int, addresses: dict[int, tuple[str, int]]
 ) -> tuple[str, str, int] | None:
     if place in addresses:
         return ("email", *addresses[place])
-    if not entity_rules.may_begin(tokens[place]):
+    if not entity_rules.may_begin(tokens[place]) or entity_codes.in_letters(tokens, place):
         return None
     for kind, rule in (
         ("time", entity_rules.time),
@@ -271,6 +288,8 @@ def _pairs(said: _Side, heard: _Side) -> list[Pair]:
 
 def _run_pairs(said: _Side, heard: _Side, left: list[int], right: list[int]) -> list[Pair]:
     """Pair the entities of one run of errors: equal ones, then those of a type, then figures."""
+    _regroup(said, left, heard, right)
+    _regroup(heard, right, said, left)
     ones = [index for index in left if said.entities[index] is not None]
     others = [index for index in right if heard.entities[index] is not None]
     partner: dict[int, int] = {}
@@ -291,8 +310,41 @@ def _run_pairs(said: _Side, heard: _Side, left: list[int], right: list[int]) -> 
     return pairs + [(None, heard.entities[other]) for other in others if other in free]
 
 
+def _regroup(side: _Side, places: list[int], other: _Side, others: list[int]) -> None:
+    """Make one entity of the parts of "7-11" where the other text has "seven eleven", or 711.
+
+    Only parts of one written word are put together, and only to what was read out piece by piece
+    or written with three digits or more: "9-5" is no "ninety five".
+    """
+    wanted = {
+        item.value
+        for item in (other.entities[place] for place in others)
+        if item is not None
+        and item.type in _DIGIT_STRINGS
+        and (item.pieces > 1 or (item.text == item.value and len(item.value) > 2))
+    }
+    if not wanted:
+        return
+    for place, following in pairwise(places):
+        one, two = side.entities[place], side.entities[following]
+        if (
+            one is not None
+            and two is not None
+            and one.type == two.type == "number"
+            and (one.first, one.last) == (two.first, two.last)
+            and following == place + 1
+            and one.value + two.value in wanted
+        ):
+            side.entities[place] = replace(one, value=one.value + two.value)
+            side.entities[following] = None
+
+
 def _is_equal(one: FoundEntity | None, other: FoundEntity | None) -> bool:
-    return one is not None and other is not None and one.compared == other.compared
+    if one is None or other is None:
+        return False
+    if one.compared == other.compared:
+        return True
+    return ("date", one.date) == other.compared or one.compared == ("date", other.date)
 
 
 def _is_of_one_type(one: FoundEntity | None, other: FoundEntity | None) -> bool:
@@ -325,7 +377,7 @@ def _entity(
     at_s = gold_word_place(said.first) if gold_word_place is not None else None
     outcome = "missed"
     if heard is not None:
-        outcome = "found" if said.compared == heard.compared else "wrong"
+        outcome = "found" if _is_equal(said, heard) else "wrong"
     return Entity(
         type=said.type,
         outcome=outcome,
@@ -364,8 +416,10 @@ def _ratio(part: int, whole: int, none: str, limited: str | None) -> Measurement
     return Measurement.measured(part / whole, _UNIT, method=_METHOD, n=whole)
 
 
-def _not_compared(said: int, heard: int, key_terms: int) -> Entities:
+def _too_long(said: Sequence[str], heard: Sequence[str], key_terms: int) -> Entities:
+    side, words = ("transcript", heard) if len(heard) > _MAX_WORDS else ("reference", said)
     none = Measurement.not_measurable(
-        _UNIT, f"{said:,} reference words against {heard:,} are too many to align"
+        _UNIT,
+        f"the {side} has {len(words):,} words: entities are looked for in at most {_MAX_WORDS:,}",
     )
     return Entities(recall=none, precision=none, key_terms=key_terms)

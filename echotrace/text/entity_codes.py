@@ -14,9 +14,9 @@ from echotrace.text.entity_numbers import Number, digit_run, number_at, ordinal_
 from echotrace.text.entity_words import words_of
 
 if TYPE_CHECKING:
-    from echotrace.text.entity_words import Tokens
+    from echotrace.text.entity_words import Token, Tokens
 
-__all__ = ["emails", "number", "order_number"]
+__all__ = ["emails", "in_letters", "number", "order_number"]
 
 Found = tuple[str, int]
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
@@ -32,7 +32,7 @@ _MEASURE = re.compile(
     r"(\d[\d,]*(?:\.\d+)?)(?:k|m|b|bn|km|kg|g|mg|ml|l|cm|mm|mb|gb|tb|hz|khz|mhz|db|x|p|s|ms|h|min"
     r"|°?[cf]|v|w|kw)"
 )
-_PERCENT = re.compile(r"(\d[\d,]*(?:\.\d+)?)%")
+_PERCENT = re.compile(r"(-?\d[\d,]*(?:\.\d+)?)%")
 _IDENTIFIER = re.compile(r"[a-z0-9]+(?:[-/_#][a-z0-9]+)*")
 _ASKED_FOR: Final = words_of(
     "order reference ref confirmation booking ticket case invoice tracking account code "
@@ -155,6 +155,8 @@ def order_number(tokens: Tokens, begin: int) -> Found | None:
 
 
 def _spelled_identifier(tokens: Tokens, begin: int, *, wanted: bool) -> Found | None:
+    if begin + 2 * _FIRST_PARTS < tokens.digits_until:
+        return None
     parts: list[tuple[str, int]] = []
     place = begin
     while place < len(tokens) and len(parts) < _MOST_ID_TOKENS:
@@ -171,6 +173,7 @@ def _spelled_identifier(tokens: Tokens, begin: int, *, wanted: bool) -> Found | 
         parts.append(part)
         place = part[1]
         if len(parts) == _FIRST_PARTS and _is_of_one_kind(parts):
+            tokens.digits_until = _digits_end(tokens, place)
             return None
     while parts and parts[-1][0] in ("A", "I"):
         parts.pop()
@@ -183,6 +186,32 @@ def _spelled_identifier(tokens: Tokens, begin: int, *, wanted: bool) -> Found | 
     return value, parts[-1][1]
 
 
+def _digits_end(tokens: Tokens, place: int) -> int:
+    """Return where the digits end that go on at a place; the end is kept, as that of letters."""
+    while place < len(tokens) and not tokens[place - 1].stop and (run := digit_run(tokens, place)):
+        place = run[1]
+    return place
+
+
+def in_letters(tokens: Tokens, begin: int) -> bool:
+    """Whether so many single letters follow that no entity but an address begins here.
+
+    The end of the run is kept: else each letter of an endless one would be tried anew.
+    """
+    if begin >= tokens.letters_until:
+        end = begin
+        while end < len(tokens) and _is_letter(tokens[end]):
+            end += 1
+            if tokens[end - 1].stop:
+                break
+        tokens.letters_until = end
+    return tokens.letters_until - begin >= _FIRST_PARTS
+
+
+def _is_letter(token: Token) -> bool:
+    return len(token.text) == 1 and token.text.isalpha() and token.text.isascii()
+
+
 def _is_of_one_kind(parts: list[Found]) -> bool:
     value = "".join(part for part, _ in parts)
     return value.isalpha() or value.isdigit()
@@ -192,7 +221,7 @@ def _element(tokens: Tokens, place: int, *, after_digit: bool, wanted: bool) -> 
     token = tokens[place]
     if token.text == "oh" or (token.text == "o" and after_digit):
         return "0", place + 1
-    if len(token.text) == 1 and token.text.isalpha() and token.text.isascii():
+    if _is_letter(token):
         return token.text.upper(), place + 1
     code = token.raw
     if wanted and len(code) <= 4 and code.isascii() and code.isalpha() and code.isupper():
@@ -207,6 +236,8 @@ def number(tokens: Tokens, begin: int) -> tuple[str, str, int] | None:
         return "number", f"{found[1].replace(',', '')}%", begin + 1
     if found := _MEASURE.fullmatch(text):
         return "number", found[1].replace(",", ""), begin + 1
+    if (always := _always(tokens, begin)) is not None:
+        return "number", "24/7", always
     ordinal = ordinal_at(tokens, begin)
     if ordinal is not None and ordinal[0] > 2:
         value, end = ordinal
@@ -216,7 +247,26 @@ def number(tokens: Tokens, begin: int) -> tuple[str, str, int] | None:
         return None
     if got.end < len(tokens) and tokens[got.end].text in ("percent", "%"):
         return "number", f"{got.value}%", got.end + 1
+    if [token.text for token in tokens[got.end : got.end + 2]] == ["per", "cent"]:
+        return "number", f"{got.value}%", got.end + 2
     return _kind(tokens, begin, got), got.value, got.end
+
+
+def _always(tokens: Tokens, begin: int) -> int | None:
+    """Return the end of "24/7" or "twenty four seven", which is neither a date nor two numbers."""
+    text = tokens[begin].text
+    if text == "24/7":
+        return begin + 1
+    if text not in ("24", "twenty") or (begin and digit_run(tokens, begin - 1)):
+        return None
+    hours = digit_run(tokens, begin)
+    if hours is None or hours[0] != "24" or hours[1] >= len(tokens):
+        return None
+    last, following = tokens[hours[1] - 1], tokens[hours[1]]
+    if following.text not in ("seven", "7") or (last.comma and last.word != following.word):
+        return None
+    days = number_at(tokens, hours[1])
+    return days.end if days is not None and days.value == "7" else None
 
 
 def _ordinal(value: int) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from echotrace.text.entity_numbers import digit_run, number_at, ordinal_at
 from echotrace.text.entity_words import (
+    CURRENCY_CODES,
     CURRENCY_SIGNS,
     DECADES,
     DIGITS,
@@ -32,23 +33,46 @@ from echotrace.text.entity_words import (
     words_of,
 )
 
-__all__ = ["date", "may_begin", "money", "negation", "time"]
+if TYPE_CHECKING:
+    from echotrace.text.entity_numbers import Number
+
+__all__ = ["ambiguous", "date", "may_begin", "money", "negation", "time"]
 
 Found = tuple[str, int]
 _ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _FIGURES = re.compile(r"(\d{1,2})([/.])(\d{1,2})(?:\2(\d{4}|\d{2}))?")
 _CLOCK = re.compile(r"(\d{1,2})[:.h](\d{2})(?::\d{2})?(am|pm|a\.m|p\.m)?")
 _HOUR = re.compile(r"(\d{1,2})(am|pm|a\.m|p\.m)")
-_SIGNED = re.compile(r"([$£€¥₹])([\d,]*\.?\d+)(k|m|bn|b)?")
+_FRACTION = re.compile(r"1/[23458]|2/[35]|3/[458]|4/5|[57]/8")
+_SIGNED = re.compile(r"(?:us(?=\$))?([$£€¥₹])([\d,]*\.?\d+)(k|m|bn|b)?")
 _SIGN_LAST = re.compile(r"([\d,]*\.?\d+)([$£€¥₹])")
 _CENTS = re.compile(r"(\d{1,2})¢")
 _SUFFIXES: Final = {"k": 3, "m": 6, "b": 9, "bn": 9}
 _BIG: Final = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_BEFORE_DATE: Final = words_of("on dated date born due since until by till")
+_BEFORE_FIGURE: Final = words_of("order room gate flight case ticket bus table line number ref")
+_COUNTED: Final = words_of(
+    "people men women children percent per minute second hour day week month year mile am pm "
+    "a.m p.m thousand million billion dollar euro pound"
+)
+_NO_PLURALS: Final = words_of("is was as this us yes thanks plus less its has does unless towards")
 _BEFORE_TIME: Final = words_of("at by until till around about before after from")
 _LONGEST_TOKEN: Final = 80
 _LONGEST: Final = 25  # digits of an amount; Decimal keeps 28
-_BEGINNERS: Final = words_of("hundred oh double triple minus negative the noon midnight can").union(
-    DIGITS, TEENS, TENS, DECADES, SCALES, ORDINALS, MONTHS, NEGATIONS, HALVES, RELATIVE_DAYS
+_BEGINNERS: Final = words_of(
+    "hundred oh double triple minus negative the noon midnight can point"
+).union(
+    CURRENCY_CODES,
+    DIGITS,
+    TEENS,
+    TENS,
+    DECADES,
+    SCALES,
+    ORDINALS,
+    MONTHS,
+    NEGATIONS,
+    HALVES,
+    RELATIVE_DAYS,
 )
 
 
@@ -61,9 +85,21 @@ def may_begin(token: Token) -> bool:
     return len(text) == 1 or text in _BEGINNERS or is_code or not text.isalpha()
 
 
+def ambiguous(text: str) -> str | None:
+    """Return the date that a written fraction may be as well, "1/2", so that both are compared."""
+    return _figures(text) if _FRACTION.fullmatch(text) else None
+
+
 def date(tokens: Tokens, begin: int) -> Found | None:
-    """Return a date as "march 3 2024", "march 3", "march 2024" or the word for a day."""
+    """Return a date as "march 3 2024", "march 3", "march 2024" or the word for a day.
+
+    "24/7" is none, and a fraction such as "1/2" only after a word such as "on".
+    """
     text = tokens[begin].text
+    if (text == "24/7" or _FRACTION.fullmatch(text)) and not (
+        begin and tokens[begin - 1].text in _BEFORE_DATE
+    ):
+        return None
     if text in RELATIVE_DAYS:
         return text, begin + 1
     if text[0].isdigit() and (written := _figures(text)) is not None:
@@ -249,9 +285,16 @@ def money(tokens: Tokens, begin: int) -> Found | None:
     text = tokens[begin].text
     if text in CURRENCY_SIGNS and begin + 1 < len(tokens):
         amount_of = number_at(tokens, begin + 1)
-        if amount_of is None or len(amount_of.value) >= _LONGEST:
+        if not _is_amount(amount_of):
             return None
         return _with_cents(tokens, amount_of.amount, CURRENCY_SIGNS[text], amount_of.end)
+    if text in CURRENCY_CODES and begin + 1 < len(tokens) and not tokens[begin].comma:
+        amount_of = number_at(tokens, begin + 1)
+        return (
+            (_money(amount_of.amount, MAJOR_UNITS[text]), amount_of.end)
+            if _is_amount(amount_of)
+            else None
+        )
     if len(text) > _LONGEST:
         return None
     if signed := _SIGNED.fullmatch(text):
@@ -268,18 +311,26 @@ def money(tokens: Tokens, begin: int) -> Found | None:
     if text == "a" and begin + 1 < len(tokens) and tokens[begin + 1].text in MAJOR_UNITS:
         return _with_cents(tokens, Decimal(1), MAJOR_UNITS[tokens[begin + 1].text], begin + 2)
     number = number_at(tokens, begin)
-    if number is None or number.end >= len(tokens) or tokens[number.end - 1].stop:
+    if not _is_amount(number) or number.end >= len(tokens) or tokens[number.end - 1].stop:
         return None
-    unit = tokens[number.end].text
-    if unit in MAJOR_UNITS and len(number.value) < _LONGEST:
-        return _with_cents(tokens, number.amount, MAJOR_UNITS[unit], number.end + 1)
-    if unit in MINOR_UNITS and len(number.value) < _LONGEST:
-        return _money(number.amount / 100, MINOR_UNITS[unit]), number.end + 1
+    place = number.end + (tokens[number.end].text == "us" and number.end + 1 < len(tokens))
+    unit = tokens[place].text
+    if unit in MAJOR_UNITS:
+        return _with_cents(tokens, number.amount, MAJOR_UNITS[unit], place + 1)
+    if unit in MINOR_UNITS:
+        return _money(number.amount / 100, MINOR_UNITS[unit]), place + 1
     return None
 
 
+def _is_amount(number: Number | None) -> TypeGuard[Number]:
+    return number is not None and len(number.value) < _LONGEST and "/" not in number.value
+
+
 def _with_cents(tokens: Tokens, amount: Decimal, currency: str, end: int) -> Found:
-    """Add "and ten cents" to an amount; pence and cents are hundredths of any currency here."""
+    """Add "and ten cents", or "fifty" right after the unit, to an amount.
+
+    Pence and cents are hundredths of any currency here.
+    """
     place = end + (end < len(tokens) and tokens[end].text == "and")
     cents = number_at(tokens, place) if place < len(tokens) and not tokens[end - 1].stop else None
     if (
@@ -290,7 +341,23 @@ def _with_cents(tokens: Tokens, amount: Decimal, currency: str, end: int) -> Fou
         and amount == amount.to_integral()
     ):
         return _money(amount + cents.amount / 100, currency), cents.end + 1
+    if cents is not None and place == end and _are_bare_cents(tokens, end, cents, amount):
+        return _money(amount + cents.amount / 100, currency), cents.end
     return _money(amount, currency), end
+
+
+def _are_bare_cents(tokens: Tokens, begin: int, cents: Number, amount: Decimal) -> bool:
+    """Whether "a dollar fifty" is meant, and not "five dollars twenty minutes ago"."""
+    unit = tokens[begin - 1]
+    if unit.comma or unit.text not in MAJOR_UNITS or not tokens[begin].text.isalpha():
+        return False
+    if not re.fullmatch(r"[1-9]\d", cents.value) or amount != amount.to_integral():
+        return False
+    if cents.end == len(tokens) or tokens[cents.end - 1].comma:
+        return True
+    after = tokens[cents.end].text
+    is_plural = after.endswith("s") and after not in _NO_PLURALS
+    return not is_plural and after not in _COUNTED and after not in MAJOR_UNITS
 
 
 def _decimal(text: str) -> Decimal:
@@ -312,6 +379,11 @@ def negation(tokens: Tokens, begin: int) -> Found | None:
     if text == "can" and end < len(tokens) and tokens[end].text == "not":
         return "not", end + 1
     if text == "no" and end < len(tokens) and tokens[end].text[0].isdigit():
-        return None  # "No. 5"
+        token, before = tokens[begin], tokens[begin - 1] if begin else None
+        begins = before is None or before.stop
+        if token.dot or (token.raw == "No" and not begins and not token.comma):
+            return None  # "No. 5"
+        if before is not None and before.text in _BEFORE_FIGURE and not token.comma:
+            return None  # "room no 5"
     value = NEGATIONS.get(text)
     return None if value is None else (value, end)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from echotrace.text.entity_numbers import Number
+    from echotrace.text.entity_numbers import Atom, Number
 
 __all__ = [
+    "CURRENCY_CODES",
     "CURRENCY_SIGNS",
     "DECADES",
     "DIGITS",
+    "FRACTIONS",
     "HALVES",
     "MAJOR_UNITS",
     "MINOR_UNITS",
@@ -97,6 +98,13 @@ ORDINALS: Final = {word: number for number, word in enumerate(_SMALL_ORDINALS, s
     f"{word[:-1]}ieth": 10 * ten for word, ten in TENS.items()
 }
 """Ordinals of one word; "twenty first" is put together by the rule."""
+FRACTIONS: Final = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4} | {
+    f"{word}{end}": number
+    for number, word in enumerate(_SMALL_ORDINALS[:10], start=1)
+    for end in ("", "s")
+    if number > 2
+}
+"""What one part of a whole is called, and how many make the whole."""
 
 _MONTH_NAMES = [
     "january",
@@ -136,9 +144,13 @@ MAJOR_UNITS: Final = {
     "euros": "EUR",
     "eur": "EUR",
     "yen": "JPY",
+    "jpy": "JPY",
+    "inr": "INR",
     "rupee": "INR",
     "rupees": "INR",
 }
+CURRENCY_CODES: Final = words_of("usd gbp eur jpy inr")
+"""The units that may stand before an amount."""
 MINOR_UNITS: Final = {"cent": "USD", "cents": "USD", "penny": "GBP", "pence": "GBP"}
 """Cents are dollars' when they stand alone, and the other currency's when they follow it."""
 
@@ -157,17 +169,22 @@ _ABBREVIATION = re.compile(r"(?:[a-z]\.)+[a-z]?")
 _PLAIN_MARKS = dict.fromkeys(map(ord, "\u2010\u2011\u2013\u2212"), "-") | dict.fromkeys(
     map(ord, "\u2018\u2019`"), "'"
 )
+_FRACTION_SIGNS = {
+    chr(code): unicodedata.normalize("NFKC", chr(code)).replace("\u2044", "/")
+    for code in (*range(0xBC, 0xBF), *range(0x2150, 0x215F))
+}
+_FRACTION_SIGN = re.compile(f"(\\d?)([{''.join(_FRACTION_SIGNS)}])")
 _GROUPS = re.compile(r"\d+(?:-\d+)+")
+_LONGEST_WORD: Final = 200
 _SPELLED_OUT = re.compile(r"[a-z]+(?:-[a-z]+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word or a part of one, as the rules read it.
 
     ``text`` is in lower case without the punctuation around it, ``raw`` the same in its own case;
     ``word`` is the index of the written word. ``comma`` and ``stop`` say what follows it: anything
-    that parts two numbers, and the end of a sentence.
+    that parts two numbers, and the end of a sentence; ``dot`` says that it is a full stop.
     """
 
     text: str
@@ -175,49 +192,78 @@ class Token:
     word: int
     comma: bool = False
     stop: bool = False
+    dot: bool = False
 
 
 class Tokens(list[Token]):
-    """The tokens of a text, with the numbers that were read from each place already."""
+    """The tokens of a text, with what was read from each place already.
+
+    Several rules ask the same of a place; an endless text of numbers would be read many times over.
+    """
 
     def __init__(self, tokens: Iterable[Token] = ()) -> None:
         super().__init__(tokens)
         self.numbers: dict[int, Number | None] = {}
+        self.atoms: dict[int, Atom | None] = {}
+        self.letters_until = 0  # the end of the run of single letters that was seen last
+        self.digits_until = 0  # the same of digits and numbers
 
 
 def clean_word(word: str) -> str:
     """Return a written word without the punctuation around it, with plain digits and dashes."""
-    plain = unicodedata.normalize("NFKC", word).translate(_PLAIN_MARKS)
-    if not plain.isascii():
-        plain = "".join(_plain_digit(char) for char in plain)
+    if word.isascii():
+        plain = word.replace("`", "'")
+    else:
+        plain = unicodedata.normalize("NFKC", _FRACTION_SIGN.sub(_plain_fraction, word))
+        plain = plain.translate(_PLAIN_MARKS)
+        if not plain.isascii():
+            plain = "".join(_plain_digit(char) for char in plain)
     return plain.lstrip(_OPENERS).rstrip(_CLOSERS)
 
 
 def tokens_of(words: list[str]) -> Tokens:
     """Cut the words of a text into tokens; a word of punctuation alone gives none."""
     tokens = Tokens()
+    known: dict[str, list[Token]] = {}
     for index, word in enumerate(words):
-        raw = clean_word(word)
-        text = raw.casefold()
-        if not text:
-            continue
-        tail = word.rstrip(_QUOTES)[-1:]
-        stop = bool(_SENTENCE_ENDS.fullmatch(tail))
-        if _ABBREVIATION.fullmatch(text):
-            text, stop = text.replace(".", ""), False
-        comma = stop or tail == ","
-        parts = _parts(text)
-        if len(parts) == 1:
-            tokens.append(Token(text, raw, index, comma, stop))
-            continue
-        parted = text[0].isdigit()  # "10-20" is two numbers
-        tokens += [Token(part, part, index, parted) for part in parts[:-1]]
-        tokens.append(Token(parts[-1], parts[-1], index, comma, stop))
+        read = known.get(word)
+        if read is None:
+            read = known[word] = _read(word)
+        tokens += [
+            Token(text, raw, index, comma, stop, dot) for text, raw, _, comma, stop, dot in read
+        ]
     return tokens
 
 
+def _read(word: str) -> list[Token]:
+    """Return the tokens of one word, without its place."""
+    raw = clean_word(word)
+    if raw[:1] == "#" and raw[1:].isdigit():
+        raw = raw[1:]
+    text = raw.casefold()
+    if not text:
+        return []
+    tail = word.rstrip(_QUOTES)[-1:]
+    stop = bool(_SENTENCE_ENDS.fullmatch(tail))
+    if _ABBREVIATION.fullmatch(text):
+        text, stop = text.replace(".", ""), False
+    comma = stop or tail == ","
+    parts = _parts(text)
+    last = parts.pop()
+    parted = text[0].isdigit()  # "10-20" is two numbers
+    return [
+        *(Token(part, part, 0, parted) for part in parts),
+        Token(last, last if parts else raw, 0, comma, stop, tail == "."),
+    ]
+
+
 def _parts(text: str) -> list[str]:
-    """Return the parts of "twenty-five", "10-20" and "this - that"; a phone number stays whole."""
+    """Return the parts of "twenty-five", "10-20" and "this - that"; a phone number stays whole.
+
+    So does a word without end, which nobody says.
+    """
+    if len(text) > _LONGEST_WORD:
+        return [text]
     if "\u2014" in text.strip("\u2014"):
         return [part for part in text.split("\u2014") if part] or [text]
     if "-" not in text:
@@ -237,3 +283,8 @@ def _parts(text: str) -> list[str]:
 def _plain_digit(char: str) -> str:
     value = unicodedata.decimal(char, None)
     return char if value is None else str(value)
+
+
+def _plain_fraction(found: re.Match[str]) -> str:
+    """Write "3½" as "3-1/2", which "31/2" is not."""
+    return f"{found[1]}{'-' if found[1] else ''}{_FRACTION_SIGNS[found[2]]}"
