@@ -11,12 +11,12 @@ spaces, and the figures by word are estimates, because a "word" is whatever stan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from echotrace.model.measure import Measurement
-from echotrace.model.report import DiffOp, Normalizer, WordCounts
+from echotrace.model.report import DiffOp
 from echotrace.text.align import align_words, aligned_alike, character_errors, word_errors
+from echotrace.text.comparison import UNIT, Comparison, not_compared, without_rates
 from echotrace.text.normalize import TextNormalizer, normalizer_for, raw_tokens
 from echotrace.text.scripts import writes_without_spaces
 
@@ -25,44 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare", "join_tokens", "not_compared"]
 
-_UNIT = "ratio"
 _UNSPACED = "the script puts no spaces between words"
 _MAX_CHARACTERS = 2_000_000
 _MAX_WORDS = 250_000
 """More than a day of speech; every word can become an error, with its own place and causes."""
 _MAX_WORD_PAIRS = 10_000_000_000
 _MAX_CHARACTER_PAIRS = 50_000_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The figures of one comparison; ``counts`` is None when nothing was compared.
-
-    ``rate`` says which of WER and CER leads. ``hallucinated_words`` counts the transcript's words
-    when the reference holds none, else None. ``gold_tokens`` and ``actual_tokens`` are the words
-    that were aligned; ``diff`` replays to them. ``character_edits`` are those of ``cer`` over
-    ``reference_characters``, None where it was not measured.
-    """
-
-    wer: Measurement
-    cer: Measurement
-    mer: Measurement
-    wil: Measurement
-    wer_raw: Measurement
-    normalizer: Normalizer | None = None
-    counts: WordCounts | None = None
-    hallucinated_words: int | None = None
-    diff: tuple[DiffOp, ...] = ()
-    rate: str = "wer"
-    gold_tokens: tuple[str, ...] = ()
-    actual_tokens: tuple[str, ...] = ()
-    character_edits: int | None = None
-    reference_characters: int | None = None
-
-
-def not_compared(reason: str) -> Comparison:
-    """Return a comparison without any figure, for a run that has no reference."""
-    return _without_rates(reason)
 
 
 def compare(
@@ -97,7 +65,7 @@ def compare(
     unspaced = writes_without_spaces("".join(gold or actual))
     rate = "cer" if unspaced else "wer"
     if not gold:
-        return _without_rates(
+        return without_rates(
             "the reference holds no words",
             normalizer=rules.info,
             counts=align_words(gold, actual).counts,
@@ -119,7 +87,7 @@ def compare(
     edits = _character_edits(gold_text, actual_text)
     return Comparison(
         wer=_rate(aligned.wer, f"WER, {name}", by_word),
-        cer=Measurement.not_measurable(_UNIT, "the texts are too long to align by character")
+        cer=Measurement.not_measurable(UNIT, "the texts are too long to align by character")
         if edits is None
         else _rate(
             edits / len(gold_text), f"CER{', spaces left out' if unspaced else ''}, {name}", doubt
@@ -150,8 +118,8 @@ def _method(normalizer: TextNormalizer) -> str:
 
 def _rate(value: float, method: str, doubt: str | None) -> Measurement:
     if doubt is not None:
-        return Measurement.estimated(value, _UNIT, reason=doubt, method=method, n=1)
-    return Measurement.measured(value, _UNIT, method=method, n=1)
+        return Measurement.estimated(value, UNIT, reason=doubt, method=method, n=1)
+    return Measurement.measured(value, UNIT, method=method, n=1)
 
 
 def _character_edits(gold: str, actual: str) -> int | None:
@@ -163,32 +131,6 @@ def _character_edits(gold: str, actual: str) -> int | None:
 def _raw(reference: str, hypothesis: str, doubt: str | None) -> Measurement:
     gold, actual = raw_tokens(reference), raw_tokens(hypothesis)
     if len(gold) * len(actual) > _MAX_WORD_PAIRS:
-        return Measurement.not_measurable(_UNIT, "the texts are too long to align as they stand")
+        return Measurement.not_measurable(UNIT, "the texts are too long to align as they stand")
     rate = word_errors(gold, actual) / len(gold)
     return _rate(rate, "WER on the text as it stands (NFC); one recording, so no interval", doubt)
-
-
-def _without_rates(
-    reason: str,
-    *,
-    normalizer: Normalizer | None = None,
-    counts: WordCounts | None = None,
-    hallucinated_words: int | None = None,
-    diff: tuple[DiffOp, ...] = (),
-    rate: str = "wer",
-    actual_tokens: tuple[str, ...] = (),
-) -> Comparison:
-    missing = Measurement.not_measurable(_UNIT, reason)
-    return Comparison(
-        wer=missing,
-        cer=missing,
-        mer=missing,
-        wil=missing,
-        wer_raw=missing,
-        normalizer=normalizer,
-        counts=counts,
-        hallucinated_words=hallucinated_words,
-        diff=diff,
-        rate=rate,
-        actual_tokens=actual_tokens,
-    )

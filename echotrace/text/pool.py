@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.model.measure import Measurement
 from echotrace.stats.bootstrap import bootstrap_interval
-from echotrace.text.compare import Comparison, join_tokens
+from echotrace.text.compare import join_tokens
+from echotrace.text.comparison import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -32,12 +32,8 @@ from echotrace.model.report import (
 )
 from echotrace.providers.stt.base import SttStopped, Transcript
 from echotrace.providers.stt.choose import choose_engine, named_engine
-from echotrace.providers.stt.streaming_log import streaming_of_log
-from echotrace.text.compare import Comparison, compare, not_compared
+from echotrace.text.comparison import Comparison, not_compared
 from echotrace.text.entities import compare_entities, list_entities
-from echotrace.text.locate import locate
-from echotrace.text.normalize import normalizer_for
-from echotrace.text.pool import with_interval
 from echotrace.text.transcript_file import TranscriptFile, read_transcript, within
 
 if TYPE_CHECKING:
@@ -155,6 +151,8 @@ class Audit:
     def _logged(self, file: TranscriptFile, name: str) -> Streaming | None:
         if not file.partials:
             return None
+        from echotrace.providers.stt.streaming_log import streaming_of_log
+
         spans = self._ear.speech(self._audio.scored_channel) or []
         return streaming_of_log(file.partials, spans, name)
 
@@ -250,6 +248,12 @@ class Audit:
             entities = list_entities(actual, language=language, key_terms=terms)
             compared = not_compared(_NO_REFERENCE)
             return _Words(words=words, compared=compared, entities=entities)
+        # a run without a reference pays nothing for what only a comparison needs
+        from echotrace.text.compare import compare
+        from echotrace.text.locate import locate
+        from echotrace.text.normalize import normalizer_for
+        from echotrace.text.pool import with_interval
+
         name = self._settings.stt.normalizer
         with self._collector.span("word_alignment"):
             compared = compare(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echotrace.model.measure import Finding, Severity
-from echotrace.text.align import align_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from echotrace.text.compare import Comparison
+    from echotrace.text.comparison import Comparison
     from echotrace.text.transcript_file import TranscriptFile
 
 __all__ = [
@@ -91,6 +90,8 @@ def odd_transcript(file: TranscriptFile) -> tuple[Finding, ...]:
     told, listed = (_plain(text) for text in (file.text, " ".join(w.text for w in file.words)))
     if not listed or listed == told:
         return ()
+    from echotrace.text.align import align_words
+
     counts = align_words(told, listed).counts
     other = counts.substitutions + max(counts.deletions, counts.insertions)
     if other <= max(_SPARE_DIFFERENCES, _MAX_DIFFERENCES * len(told)):

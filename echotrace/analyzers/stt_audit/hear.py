@@ -14,7 +14,6 @@ from echotrace.model.report import SentAudio, Streaming, SttTiming
 from echotrace.providers.stt.base import SttEngine, Transcript
 from echotrace.providers.stt.cached import dump_transcript, load_transcript, transcript_key
 from echotrace.providers.stt.pieces import Piece, cut_pieces
-from echotrace.providers.stt.streaming import replay
 
 if TYPE_CHECKING:
     import threading
@@ -98,6 +97,8 @@ class Ear:
         try:
             takes = {row: session.take(self._pieces(engine, row)) for row in rows}
             if streaming and self.speech(scored):
+                from echotrace.providers.stt.streaming import replay
+
                 session.load()
                 replayed = replay(
                     engine,

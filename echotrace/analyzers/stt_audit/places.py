@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final
 from echotrace.model.measure import Finding, Severity
 from echotrace.model.report import Word
 from echotrace.providers.stt.segment_times import from_segments
-from echotrace.providers.stt.sphinx_align import align_text
-from echotrace.text.locate import locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from echotrace.model.report import WordError
     from echotrace.providers.stt.base import IsStopped
     from echotrace.telemetry import TelemetryCollector
-    from echotrace.text.compare import Comparison
+    from echotrace.text.comparison import Comparison
     from echotrace.text.normalize import TextNormalizer
 
 __all__ = ["gold_times", "in_place"]
@@ -50,6 +48,8 @@ def in_place(
         return words, ()
     reason = _why_not_aligned(spans)
     if reason is None:
+        from echotrace.providers.stt.sphinx_align import align_text
+
         aligned = align_text(
             audio,
             channel,
@@ -106,6 +106,8 @@ def gold_times(
 
     That of a word that was heard is its own; a wrong or missed one has the place of its error.
     """
+    from echotrace.text.locate import locate
+
     said = gold.split()
     times: dict[int, float] = {}
     tokens = locate(said, compared.gold_tokens, normalizer)
