@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from echotrace.model.measure import Measurement
 from echotrace.stats.bootstrap import bootstrap_interval
 from echotrace.text.compare import join_tokens
-from echotrace.text.comparison import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from echotrace.model.report import WordCounts
+    from echotrace.text.comparison import Comparison
 
 __all__ = [
     "MIN_UTTERANCES",
