@@ -14,6 +14,7 @@ from echotrace.config.settings import CacheSettings, Settings, SttSettings
 from echotrace.model.measure import Status
 from echotrace.model.outcome import Inputs
 from echotrace.telemetry import TelemetryCollector
+from tests.fakes.cli import DEMO
 from tests.fakes.speech_models import mini_model, shared
 
 RATE_HZ = 16_000
@@ -57,7 +58,7 @@ def fast():
 
 @pytest.fixture
 def call():
-    return shared("models/demo/call.wav")
+    return DEMO / "call.wav"
 
 
 @pytest.fixture
