@@ -19,7 +19,8 @@ from echotrace.model.measure import Measurement
 from echotrace.model.transcription import Entities, Entity, EntityScore
 from echotrace.text import entity_codes, entity_rules
 from echotrace.text.entity_words import Tokens, clean_word, tokens_of
-from echotrace.text.key_terms import KeyTerms, is_unspaced
+from echotrace.text.key_terms import KeyTerms
+from echotrace.text.scripts import holds_unspaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -168,7 +169,7 @@ def _find(words: list[str], language: str, terms: KeyTerms) -> tuple[FoundEntity
     for value, first, last in terms.find(words):
         taken.update(range(first, last))
         item = _made("key_term", value, first, last, words)
-        found.append(replace(item, text=value) if is_unspaced(value) else item)
+        found.append(replace(item, text=value) if holds_unspaced(value) else item)
     addresses = entity_codes.emails(tokens, spelled=english)
     place = 0
     while place < len(tokens):

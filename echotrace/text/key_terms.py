@@ -16,26 +16,19 @@ from echotrace.errors import InputError
 from echotrace.files import read_regular
 from echotrace.printable import printable
 from echotrace.text.entity_words import clean_word
+from echotrace.text.scripts import holds_unspaced
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["KeyTerms", "is_unspaced", "read_key_terms"]
+__all__ = ["KeyTerms", "read_key_terms"]
 
 _MAX_BYTES: Final = 2**20
 _MAX_TERMS: Final = 10_000
 _MAX_WORDS: Final = 32
 _PREFIX: Final = 4
 _ENDINGS: Final = ("", "s", "es")
-_UNSPACED: Final = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x1000, 0x109F),  # Burmese
-    (0x1780, 0x17FF),  # Khmer
-    (0x3040, 0x30FF),  # Kana
-    (0x3400, 0x9FFF),  # Han
-    (0x20000, 0x3FFFF),  # Han, rare
-)
 
 
 def read_key_terms(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -90,7 +83,7 @@ class KeyTerms:
         normal = sorted({words for term in terms if (words := _normal(term))})
         for words in normal:
             kept, term = " ".join(words), _squeezed("".join(words))
-            if is_unspaced(kept):
+            if holds_unspaced(kept):
                 unspaced.setdefault(term, kept)
             elif len(words) <= _MAX_WORDS and term:
                 spaced.setdefault(term, kept)
@@ -112,7 +105,7 @@ class KeyTerms:
         """Look for the terms of scripts without spaces, wherever in such a word they begin."""
         free_from = 0
         for part, begin in enumerate(text.begins[:-1]):
-            if not is_unspaced(words[text.places[part]]):
+            if not holds_unspaced(words[text.places[part]]):
                 continue
             for place in range(max(begin, free_from), text.begins[part + 1]):
                 term = self._unspaced.longest_at(text.joined, place)
@@ -207,10 +200,3 @@ def _normal(text: str) -> tuple[str, ...]:
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold())
     cleaned = (clean_word(part).strip("-") for part in folded.replace("-", " ").split())
     return tuple(part for part in cleaned if any(map(str.isalnum, part)))
-
-
-def is_unspaced(text: str) -> bool:
-    """Return whether a text is in a script that puts no spaces between words."""
-    return not text.isascii() and any(
-        first <= code <= last for code in map(ord, text) for first, last in _UNSPACED
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["writes_without_spaces"]
+__all__ = ["holds_unspaced", "writes_without_spaces"]
 
 _UNSPACED: Final = re.compile(
     "["
@@ -17,6 +17,11 @@ _UNSPACED: Final = re.compile(
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
     "]+"
 )
+
+
+def holds_unspaced(text: str) -> bool:
+    """Whether any letter is of a script that puts no spaces between words."""
+    return _UNSPACED.search(text) is not None
 
 
 def writes_without_spaces(text: str) -> bool:

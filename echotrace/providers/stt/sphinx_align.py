@@ -22,7 +22,6 @@ from echotrace.errors import MissingDependencyError
 from echotrace.providers.stt.base import IsStopped, never_stopped
 from echotrace.providers.stt.guide_model import guide_model
 from echotrace.providers.stt.pieces import PieceLimits, cut_pieces
-from echotrace.providers.stt.segment_times import from_segments
 from echotrace.providers.stt.sphinx_process import SphinxProcess, pcm16
 from echotrace.telemetry.collector import count_steps
 from echotrace.text.align import align_words
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from echotrace.providers.stt.pieces import Joined, Piece, Reader
     from echotrace.telemetry import TelemetryCollector
 
-__all__ = ["Aligned", "align_text", "from_segments"]
+__all__ = ["Aligned", "align_text"]
 
 _LIMITS: Final = PieceLimits(max_s=60.0, pad_s=0.2)
 _MAX_TOKENS: Final = 20_000

@@ -18,7 +18,6 @@ import numpy as np
 from echotrace.audio.vad import SAMPLE_RATE_HZ, SpeechSpan
 from echotrace.providers.stt.base import IsStopped, SttEngine, SttStopped, never_stopped
 from echotrace.providers.stt.chunked import STEP_MS, ChunkedStream
-from echotrace.providers.stt.streaming_log import streaming_of_log
 from echotrace.providers.stt.streaming_summary import not_streamed, summarise, utterance_of
 from echotrace.telemetry.collector import count_steps
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from echotrace.providers.stt.pieces import Reader
     from echotrace.telemetry import TelemetryCollector
 
-__all__ = ["BUDGET_S", "MAX_UTTERANCES", "TAIL_S", "Stream", "replay", "streaming_of_log"]
+__all__ = ["BUDGET_S", "MAX_UTTERANCES", "TAIL_S", "Stream", "replay"]
 
 TAIL_S: Final = 0.5
 """Silence after which the endpointer ends an utterance; a final text cannot come earlier."""

@@ -13,7 +13,8 @@ from echotrace.model.report import TranscriptSegment, Word
 from echotrace.providers.stt import sphinx_align
 from echotrace.providers.stt.base import SttStopped
 from echotrace.providers.stt.guide_model import guide_model
-from echotrace.providers.stt.sphinx_align import align_text, from_segments
+from echotrace.providers.stt.segment_times import from_segments
+from echotrace.providers.stt.sphinx_align import align_text
 from tests.fakes.array_reader import ArrayReader
 from tests.fakes.speech_models import shared
 

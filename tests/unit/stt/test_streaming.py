@@ -13,7 +13,8 @@ from echotrace.providers.stt import streaming
 from echotrace.providers.stt.base import SttStopped
 from echotrace.providers.stt.faster_whisper import FasterWhisperEngine
 from echotrace.providers.stt.sphinx import SphinxEngine
-from echotrace.providers.stt.streaming import TAIL_S, replay, streaming_of_log
+from echotrace.providers.stt.streaming import TAIL_S, replay
+from echotrace.providers.stt.streaming_log import streaming_of_log
 from echotrace.telemetry import TelemetryCollector
 from echotrace.text.partials import Partial
 from tests.fakes.array_reader import ArrayReader
