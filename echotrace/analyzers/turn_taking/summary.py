@@ -7,6 +7,7 @@ those are the minority.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from echotrace.analyzers.turn_taking.incidents import dead_airs, time_audible_ms
 from echotrace.analyzers.turn_taking.sounds import audible, length_ms, ms_between
 from echotrace.model.conversation import ChannelTalk, ConversationSummary, Percentiles
 from echotrace.model.measure import Measurement, Status
+from echotrace.stats.percentiles import counted, percentiles, quantile_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,17 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["silence_only", "summarize"]
 
-NEEDED: Final = {0.5: 5, 0.95: 20, 0.99: 100}
-"""Fewest values for each quantile."""
 PAUSE_MS: Final = 200.0
 """Shorter pauses are those between sounds of one word."""
 LONGEST_PAUSE_MS: Final = 3000.0
 """Where nobody's turns are known, longer silence may be anything."""
 BEGUN_S: Final = 0.01
 """Speech that begins this close to the start of the recording may have begun before it."""
-SEED: Final = 1
-METHOD: Final = "linear between order statistics, bootstrap interval"
-_NAMES: Final = {0.5: "a median", 0.95: "p95", 0.99: "p99"}
 _NO_WORDS: Final = Measurement.not_run("words/min", "no transcript yet")
 
 
@@ -156,73 +153,39 @@ def _percentiles(figures: Sequence[Measurement], what: str, *, none: str) -> Per
     values = [figure.value for figure in known if figure.value is not None]
     few = None
     if 2 * len(known) < len(figures):
-        few = f"only {len(known)} of {_number(len(figures), what)} could be measured"
+        few = f"only {len(known)} of {counted(len(figures), what)} could be measured"
     worst = max(known, key=lambda figure: figure.value or 0.0, default=None)
     bounds = [figure for figure in known if figure.status is Status.ESTIMATED]
     largest_is = few
     if few is None and bounds:
         are = "is" if len(bounds) == 1 else "are"
-        few = f"{len(bounds)} of {_number(len(known), what)} {are} known by a lower bound only"
+        few = f"{len(bounds)} of {counted(len(known), what)} {are} known by a lower bound only"
         largest_is = worst.reason if worst in bounds and worst is not None else few
-    if worst is None or worst.value is None:
-        not_one = _not_one(figures, what, none)
-        return Percentiles(
-            n=0,
-            not_measured=len(figures),
-            p50=not_one,
-            p95=not_one,
-            p99=not_one,
-            worst=not_one,
-        )
-    p50, p95, p99 = (_quantile(values, q, what, few) for q in NEEDED)
-    largest = {"method": "largest", "low": worst.low, "high": worst.high, "n": len(values)}
-    return Percentiles(
-        n=len(values),
+    status = Status.MEASURED if few is None else Status.ESTIMATED
+    of_all = percentiles(
+        values,
+        "ms",
         not_measured=len(figures) - len(values),
-        p50=p50,
-        p95=p95,
-        p99=p99,
-        worst=_figure(worst.value, largest_is, **largest),
+        status=status,
+        reason=few,
+        what=what,
+        none=_not_one(figures, what, none),
     )
-
-
-def _quantile(values: Sequence[float], q: float, what: str, few: str | None) -> Measurement:
-    if len(values) < NEEDED[q]:
-        were = "was" if len(values) == 1 else "were"
-        return Measurement.not_measurable(
-            "ms",
-            f"{_number(len(values), what)} {were} measured; {_NAMES[q]} needs {NEEDED[q]}",
-        )
-    from echotrace.stats.bootstrap import quantile_interval
-    from echotrace.stats.quantiles import quantile
-
-    low, high = quantile_interval(values, q, seed=SEED)
-    return _figure(
-        round(quantile(values, q), 1),
-        few,
-        method=METHOD,
-        low=round(low, 1),
-        high=round(high, 1),
-        n=len(values),
+    if worst is None:
+        return of_all
+    status = Status.MEASURED if largest_is is None else Status.ESTIMATED
+    largest = replace(
+        of_all.worst, status=status, reason=largest_is, low=worst.low, high=worst.high
     )
-
-
-def _figure(value: float, few: str | None, **extra: float | str | None) -> Measurement:
-    if few is None:
-        return Measurement.measured(value, "ms", **extra)
-    return Measurement.estimated(value, "ms", reason=few, **extra)
+    return replace(of_all, worst=largest)
 
 
 def _not_one(figures: Sequence[Measurement], what: str, none: str) -> Measurement:
     if not figures:
         return Measurement.not_measurable("ms", none)
     return Measurement.not_measurable(
-        "ms", f"none of {_number(len(figures), what)} could be measured: {figures[0].reason}"
+        "ms", f"none of {counted(len(figures), what)} could be measured: {figures[0].reason}"
     )
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _greeting(turns: Sequence[Turn], start_s: float) -> Measurement:
@@ -256,14 +219,14 @@ def _silence(incidents: Sequence[Incident]) -> tuple[Measurement, Measurement]:
     ]
     longest = max(lasting, key=lambda figure: figure.value or 0.0, default=None)
     total_s = sum(figure.value or 0.0 for figure in lasting) / 1000.0
-    counted = len(lasting)
-    total = Measurement.measured(round(total_s, 4), "s", n=counted)
+    number = len(lasting)
+    total = Measurement.measured(round(total_s, 4), "s", n=number)
     unsure = [figure for figure in lasting if figure.status is Status.ESTIMATED]
     if unsure:
         are = "is" if len(unsure) == 1 else "are"
-        reason = f"{len(unsure)} of {_number(counted, 'silence')} {are} estimated"
+        reason = f"{len(unsure)} of {counted(number, 'silence')} {are} estimated"
         total = Measurement.estimated(
-            round(total_s, 4), "s", reason=f"{reason}: {unsure[0].reason}", n=counted
+            round(total_s, 4), "s", reason=f"{reason}: {unsure[0].reason}", n=number
         )
     if longest is None:
         return Measurement.measured(0.0, "s", n=0), total
@@ -276,7 +239,7 @@ def _silence(incidents: Sequence[Incident]) -> tuple[Measurement, Measurement]:
             method=longest.method,
             low=_seconds(longest.low),
             high=_seconds(longest.high),
-            n=counted,
+            n=number,
         ),
         total,
     )
@@ -306,7 +269,7 @@ def _channel(
         talk_ratio=ratio,
         words_per_minute=_NO_WORDS,
         pauses=count,
-        pause_p50_ms=_quantile(pauses_ms, 0.5, "pause", None) if pauses_ms else longest,
+        pause_p50_ms=quantile_figure(pauses_ms, 0.5, "ms", what="pause") if pauses_ms else longest,
         longest_pause_ms=longest,
     )
 
