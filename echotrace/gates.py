@@ -7,7 +7,7 @@ ends as *not enough evidence*.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -46,6 +46,23 @@ ALIASES: Mapping[str, str] = {
     "talk_over": "conversation.summary.talk_over_ms",
     "overlap": "conversation.summary.overlap_ratio",
     "ttft": "probes.llm.ttft_ms",
+    "ttft.worst": "probes.llm.percentiles.ttft_ms.worst",
+    "ttft.p50": "probes.llm.percentiles.ttft_ms.p50",
+    "ttft.p95": "probes.llm.percentiles.ttft_ms.p95",
+    "ttft.p99": "probes.llm.percentiles.ttft_ms.p99",
+    "ttfat": "probes.llm.ttfat_ms",
+    "first_sentence": "probes.llm.first_sentence_ms",
+    "ttfb": "probes.tts.ttfb_ms",
+    "ttfa": "probes.tts.ttfa_ms",
+    "ttfa.worst": "probes.tts.percentiles.ttfa_ms.worst",
+    "ttfa.p50": "probes.tts.percentiles.ttfa_ms.p50",
+    "ttfa.p95": "probes.tts.percentiles.ttfa_ms.p95",
+    "ttfa.p99": "probes.tts.percentiles.ttfa_ms.p99",
+    "pipeline": "pipeline.total_ms",
+    "pipeline.p50": "pipeline.percentiles.p50",
+    "pipeline.p95": "pipeline.percentiles.p95",
+    "pipeline.p99": "pipeline.percentiles.p99",
+    "cost": "cost.total_usd",
     "rtf": "transcription.timing.rtf",
     "e2e": "latency.e2e_ms",
     "p99": "latency.p99_ms",
@@ -146,7 +163,7 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
     for step in path:
         node = _step(node, step)
         if node is None:
-            return Figure(None, _why_missing(plain, path[0]))
+            return Figure(None, _why_missing(plain, path))
     if isinstance(node, Mapping) and "status" in node and "unit" in node:
         if node["status"] == "measured" or (node["status"] == "estimated" and path[0] != _DOUBTED):
             return Figure(node["value"])
@@ -173,8 +190,9 @@ def _scored_channel(signal: Mapping[str, Any]) -> Mapping[str, Any]:
     return signal
 
 
-def _why_missing(plain: Mapping[str, Any], root: str) -> str:
-    stage = {"probes": "llm", "conversation": "turns"}.get(root, root)
+def _why_missing(plain: Mapping[str, Any], path: Sequence[str]) -> str:
+    root = path[0]
+    stage = {"probes": path[1] if len(path) > 1 else root, "conversation": "turns"}.get(root, root)
     entry = plain["analyzers"].get(stage)
     if entry and entry.get("reason"):
         return str(entry["reason"])

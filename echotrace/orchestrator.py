@@ -21,11 +21,12 @@ from uuid import uuid4
 from echotrace.aggregator import Parts, aggregate
 from echotrace.errors import EchoTraceError, ExitCode, UsageError
 from echotrace.isolation import IsolationError, plain_result, run_isolated
-from echotrace.model.measure import Finding, Severity, Status
+from echotrace.model.measure import Finding, Measurement, Severity, Status
 from echotrace.model.outcome import Outcome
-from echotrace.model.report import AnalyzerResult, Report, Source, SpanRecord
+from echotrace.model.report import NO_RECORDING, AnalyzerResult, Report, Source, SpanRecord
 from echotrace.model.run import RunEvent, RunOutcome, RunRequest, StageFailure
 from echotrace.plugins import PluginRef, find_plugins
+from echotrace.pricing import PriceTable, load_prices
 from echotrace.telemetry import TelemetryCollector, use_collector
 from echotrace.telemetry.waterfall import span_records, waterfall
 
@@ -112,11 +113,13 @@ class _Run:
         self._entries: dict[str, AnalyzerResult] = {}
         self._findings: list[Finding] = []
         self._failures: list[StageFailure] = []
+        self._prices: PriceTable | None = None
 
     async def go(self) -> RunOutcome:
         registry = find_plugins("analyzers")
         self._findings += registry.findings
         asked = self._request.stages or tuple(registry.plugins)
+        self._prices = load_prices(self._settings.cost.prices_file)
         classes = self._load(asked, registry.plugins)
         with use_collector(self._collector), self._collector.span("analyze") as root:
             await self._gather(classes)
@@ -140,6 +143,9 @@ class _Run:
             try:
                 kind = plugins[name].load()
                 required = tuple(getattr(kind, "requires", ()))
+                if plugins[name].built_in and (reason := self._idle(kind)):
+                    self._leave_out(name, reason)
+                    return
                 if plugins[name].built_in and hasattr(kind, "preflight"):
                     kind.preflight(self._settings)
             except UsageError:
@@ -158,13 +164,27 @@ class _Run:
             visit(name, ())
         return order
 
+    def _idle(self, kind: Any) -> str | None:
+        """Say why a built-in stage has nothing to do with these settings."""
+        reason: str | None = kind.idle(self._settings) if hasattr(kind, "idle") else None
+        return reason
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        if self._request.stages is not None and name in self._request.stages:
+            raise UsageError(f"the stage {name!r} has nothing to do", why=reason)
+        self._entries[name] = AnalyzerResult(status="not_run", reason=reason)
+
     async def _gather(self, classes: dict[str, tuple[PluginRef, Any]]) -> None:
         self._done = {name: asyncio.Event() for name in classes}
-        tasks = [asyncio.create_task(self._open_audio())]
+        if not self._request.has_recording:
+            _refuse_recordings(classes)
+        tasks = [asyncio.create_task(self._open_audio())] if self._request.has_recording else []
         tasks += [
             asyncio.create_task(self._stage(name, ref, kind))
             for name, (ref, kind) in classes.items()
         ]
+        if not tasks:
+            return
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -249,6 +269,10 @@ class _Run:
             if other not in self._results:
                 self._not_run(name, f"it needs the result of {other!r}, which there is none of")
                 return
+        if ref.built_in and hasattr(kind, "waits_for"):
+            for other in kind.waits_for(self._request.inputs):
+                if other in self._done:
+                    await self._done[other].wait()
         self._emit("started", name)
         try:
             result = await self._analyze(ref, kind, audio)
@@ -339,13 +363,11 @@ class _Run:
         self._emit("failed", name, reason)
 
     def _report(self, asked: tuple[str, ...], *, total_ms: float) -> Report:
-        llm = self._results.get("llm")
-        if llm is not None and llm.ttft_ms.status is Status.UNAVAILABLE:
-            hints = (item.hint for item in self._findings if item.code == "LLM_UNAVAILABLE")
-            hint = next(hints, None) or ""
-            error = EchoTraceError(str(llm.ttft_ms.reason), hint=hint, code="LLM_UNAVAILABLE")
-            exit_code = ExitCode.PROVIDER if self._request.llm_required else ExitCode.PASS
-            self._failures.append(StageFailure(stage="llm", error=error, exit_code=exit_code))
+        llm, tts = self._results.get("llm"), self._results.get("tts")
+        if llm is not None:
+            self._require("llm", llm.ttft_ms)
+        if tts is not None:
+            self._require("tts", tts.ttfb_ms)
         records = span_records(self._collector.spans)
         return aggregate(
             Parts(
@@ -358,15 +380,29 @@ class _Run:
                 conversation=self._results.get("turns"),
                 transcription=self._results.get("transcription"),
                 llm=llm,
+                tts=tts,
                 spans=records,
                 total_ms=total_ms,
                 bottleneck=_bottleneck(records),
                 analyzers=self._entries,
                 findings=tuple(self._findings),
+                prices=self._prices,
             )
         )
 
+    def _require(self, stage: str, figure: Measurement) -> None:
+        """Keep the failure of a probe; it decides the exit code where its provider was named."""
+        if figure.status is not Status.UNAVAILABLE:
+            return
+        code = f"{stage.upper()}_UNAVAILABLE"
+        hint = next((item.hint for item in self._findings if item.code == code), None) or ""
+        error = EchoTraceError(str(figure.reason), hint=hint, code=code)
+        exit_code = ExitCode.PROVIDER if stage in self._request.required else ExitCode.PASS
+        self._failures.append(StageFailure(stage=stage, error=error, exit_code=exit_code))
+
     def _source(self) -> Source:
+        if not self._request.has_recording:
+            return Source(path=NO_RECORDING)
         return replace(self._audio.result().source, synthetic=self._request.synthetic)
 
     def _emit(self, kind: str, stage: str, reason: str | None = None) -> None:
@@ -377,6 +413,12 @@ class _Run:
 def _bottleneck(records: Sequence[SpanRecord]) -> str | None:
     """Name the longest part of the critical path; simulated spans and the run's own are none."""
     return waterfall([item for item in records if item.parent and not item.simulated]).bottleneck
+
+
+def _refuse_recordings(classes: Mapping[str, tuple[PluginRef, Any]]) -> None:
+    for name, (_, kind) in classes.items():
+        if getattr(kind, "needs_audio", True):
+            raise UsageError(f"the stage {name!r} needs a recording, and there is none")
 
 
 def _unknown_stage(name: str, known: tuple[str, ...]) -> UsageError:

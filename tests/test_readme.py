@@ -56,6 +56,8 @@ def test_the_two_commands_open_the_readme_and_are_all_that_ci_calls():
 
 @pytest.mark.parametrize("arguments", [item for item in OURS if item[0] != "open"], ids=shlex.join)
 def test_a_command_works_as_written(folder, arguments):
+    if "espeak-ng" in shlex.join(arguments) and not shutil.which("espeak-ng"):
+        pytest.skip("espeak-ng, a program of the system, is not here")
     result = echotrace(*arguments, home=folder)
     assert result.code == 0, result.stderr
     if arguments[0] == "generate-calls":

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from echotrace.model.measure import Measurement, Status
-from echotrace.model.report import Latency, LlmProbe, SpanRecord
+from echotrace.model.report import Latency, LlmProbe, SpanRecord, TtsProbe
 
 if TYPE_CHECKING:
     from echotrace.aggregator.parts import Parts
@@ -27,7 +27,7 @@ def latency(parts: Parts) -> Latency:
     return Latency(
         spans=tuple(_mark_slow(span, parts) for span in parts.spans),
         e2e_ms=total,
-        p99_ms=_heard_p99(parts.conversation) or _probed_p99(parts.llm),
+        p99_ms=_heard_p99(parts.conversation) or _probed_p99(parts.llm, parts.tts),
         bottleneck=parts.bottleneck,
     )
 
@@ -48,22 +48,30 @@ def _heard_p99(heard: Conversation | None) -> Measurement | None:
     )
 
 
-def _probed_p99(llm: LlmProbe | None) -> Measurement:
+def _probed_p99(llm: LlmProbe | None, tts: TtsProbe | None) -> Measurement:
     """Below 100 samples a 99th percentile is the maximum, and says so (the metrics page)."""
-    if llm is None:
+    if llm is not None:
+        figure, name, method = llm.ttft_ms, "ttft_ms", "LLM time to first token"
+        probe: LlmProbe | TtsProbe = llm
+    elif tts is not None:
+        figure, name, method = tts.ttfa_ms, "ttfa_ms", "TTS time to first audio"
+        probe = tts
+    else:
         return Measurement.not_run(
             "ms", "no latency was sampled: no turn was measured and no probe ran"
         )
-    if not llm.samples_ms:
-        return Measurement(unit="ms", status=llm.ttft_ms.status, reason=llm.ttft_ms.reason)
-    count = len(llm.samples_ms)
-    status = Status.SIMULATED if llm.simulated else Status.ESTIMATED
+    if not probe.samples_ms:
+        return Measurement(unit="ms", status=figure.status, reason=figure.reason)
+    if name in probe.percentiles and probe.percentiles[name].p99.value is not None:
+        return replace(probe.percentiles[name].p99, method=method)
+    count = len(probe.samples_ms)
+    simulated = figure.status is Status.SIMULATED or (llm is not None and llm.simulated)
     return Measurement(
         unit="ms",
-        value=max(llm.samples_ms),
-        status=status,
-        reason=f"max of n={count}, which is below 100",
-        method="LLM time to first token",
+        value=max(probe.samples_ms),
+        status=Status.SIMULATED if simulated else Status.ESTIMATED,
+        reason=f"max of n={count}" + (", which is below 100" if count < 100 else ""),
+        method=method,
         n=count,
     )
 
@@ -74,10 +82,14 @@ def _mark_slow(span: SpanRecord, parts: Parts) -> SpanRecord:
         "analyze": limits.target_pipeline_ms,
         "stt_audit": limits.target_stt_ms,
         "llm_ttft": limits.target_llm_ttft_ms,
+        "tts_ttfa": limits.target_tts_ms,
     }
     target = targets.get(span.name)
     taken: Any = span.duration_ms
-    if span.name == "llm_ttft":  # the span holds warm-up and all probes; its target is one TTFT's
+    # These spans hold the warm-up and all probes; the target is that of one request.
+    if span.name == "llm_ttft":
         taken = parts.llm.ttft_ms.value if parts.llm else None
+    elif span.name == "tts_ttfa":
+        taken = parts.tts.ttfa_ms.value if parts.tts else None
     slow = target is not None and taken is not None and taken > target
     return replace(span, slow=True) if slow else span

@@ -15,14 +15,19 @@ from echotrace.model.report import (
     Source,
     SpanRecord,
     Transcription,
+    TtsProbe,
 )
+from echotrace.pricing import PriceTable
 
 __all__ = ["Parts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything one run gathered; ``stages`` are those that were asked for."""
+    """Everything one run gathered; ``stages`` are those that were asked for.
+
+    ``prices`` of None stands for the table in the package.
+    """
 
     job_id: str
     created_at: str
@@ -33,8 +38,10 @@ class Parts:
     conversation: Conversation | None = None
     transcription: Transcription | None = None
     llm: LlmProbe | None = None
+    tts: TtsProbe | None = None
     spans: tuple[SpanRecord, ...] = ()
     total_ms: float | None = None
     bottleneck: str | None = None
     analyzers: Mapping[str, AnalyzerResult]
     findings: tuple[Finding, ...] = ()
+    prices: PriceTable | None = None

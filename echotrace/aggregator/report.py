@@ -14,7 +14,9 @@ from echotrace.aggregator.bands import (
     band_signal,
     band_transcription,
 )
+from echotrace.aggregator.cost import cost
 from echotrace.aggregator.latency import latency
+from echotrace.aggregator.pipeline import pipeline
 from echotrace.aggregator.scales import CORE
 from echotrace.aggregator.score import score
 from echotrace.aggregator.speech_rate import with_words_per_minute
@@ -42,18 +44,29 @@ def aggregate(parts: Parts) -> Report:
         signal=band_signal(parts.signal, limits),
         conversation=band_conversation(heard, limits),
         transcription=band_transcription(parts.transcription, limits),
-        probes=Probes(llm=band_llm(parts.llm, limits)) if parts.llm else None,
+        probes=_probes(parts),
         latency=latency(parts),
+        pipeline=pipeline(parts),
+        cost=cost(parts),
         analyzers=dict(parts.analyzers),
         warnings=parts.findings,
     )
+
+
+def _probes(parts: Parts) -> Probes | None:
+    if parts.llm is None and parts.tts is None:
+        return None
+    llm = band_llm(parts.llm, parts.settings.thresholds) if parts.llm else None
+    return Probes(llm=llm, tts=parts.tts)
 
 
 def _run_status(parts: Parts) -> RunStatus:
     asked = [entry for name, entry in parts.analyzers.items() if name in parts.stages]
     if asked and all(entry.status == "unavailable" for entry in asked):
         return RunStatus.FAILED
-    figures = (core.read(parts) for core in CORE)
+    figures = [core.read(parts) for core in CORE]
+    if parts.tts is not None:
+        figures.append(parts.tts.ttfa_ms)
     lost = any(figure is not None and figure.status is Status.UNAVAILABLE for figure in figures)
     if lost or any(entry.status == "unavailable" for entry in parts.analyzers.values()):
         return RunStatus.PARTIAL

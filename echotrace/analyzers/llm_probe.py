@@ -1,6 +1,7 @@
-"""The LLM probe: how long a language model takes to its first token.
+"""The LLM probe: how long a language model takes to its first token and to its first sentence.
 
-The prompt is built in: a key in the environment alone never sends the call's own words anywhere.
+The prompt is built in, unless the user gives one: a key in the environment alone never sends the
+call's own words anywhere.
 """
 
 from __future__ import annotations
@@ -9,39 +10,41 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from echotrace.analyzers.probing.figures import Figures, unavailable
+from echotrace.analyzers.probing.prompts import NO_WORDS, prompt_of
+from echotrace.analyzers.probing.series import Plan, Series, reason_of, run_series
+from echotrace.analyzers.probing.stage import fail_stage, lost_finding, mark_stage, stays_here
 from echotrace.errors import ProviderError
 from echotrace.model.measure import Finding, Measurement, Severity
 from echotrace.model.outcome import Inputs, Outcome
-from echotrace.model.report import LlmProbe
-from echotrace.providers.llm.base import PROBE_PROMPT, SYSTEM_PROMPT, LlmProvider
+from echotrace.model.report import LlmProbe, LlmSample
 from echotrace.providers.llm.choose import Choice, build, choose
-from echotrace.providers.llm.measure import Sample, take_sample, warm_up
+from echotrace.providers.llm.measure import take_sample
 from echotrace.telemetry import timed
-from echotrace.telemetry.ambient import CURRENT
-from echotrace.telemetry.collector import ActiveSpan
 
 if TYPE_CHECKING:
     from echotrace.audio.handle import Audio
     from echotrace.config.settings import Settings
+    from echotrace.providers.llm.base import LlmProvider, Prompt
+    from echotrace.providers.taken import Due, Taken
     from echotrace.telemetry import TelemetryCollector
 
 __all__ = ["LlmProbeAnalyzer"]
 
 TimedSection = Callable[[], AbstractAsyncContextManager[Any]]
 
-_MOCK_REASON = "[MOCK] drawn from a seeded generator; no language model was asked"
-
-
-@dataclass(slots=True)
-class _Run:
-    provider: LlmProvider
-    samples: list[Sample] = field(default_factory=list)
-    warm_up_ms: float | None = None
-    error: ProviderError | None = None
+_UNITS: Mapping[str, str] = {
+    "ttft_ms": "ms",
+    "total_ms": "ms",
+    "tokens_per_s": "tokens/s",
+    "ttfat_ms": "ms",
+    "first_sentence_ms": "ms",
+    "token_gap_ms": "ms",
+    "network_ms": "ms",
+}
+_COLD = "the first request: connection set-up, perhaps the model's load, and the answer"
 
 
 class LlmProbeAnalyzer:
@@ -64,6 +67,11 @@ class LlmProbeAnalyzer:
         """
         choose(settings)
 
+    @staticmethod
+    def waits_for(inputs: Inputs) -> tuple[str, ...]:
+        """Name the stages whose results are used where they are part of the run."""
+        return ("transcription",) if inputs.prompt_from_call else ()
+
     @timed("llm_ttft")
     async def analyze(
         self,
@@ -76,235 +84,292 @@ class LlmProbeAnalyzer:
         timed_section: TimedSection = nullcontext,
         **kwargs: Any,
     ) -> Outcome[LlmProbe]:
-        """Warm up, then time ``settings.llm.probes`` requests.
+        """Ask once cold, then ``settings.llm.probes`` times over open connections.
 
         A provider that fails gives an unavailable figure and the finding ``LLM_UNAVAILABLE``, never
         an exception and never a mock. The mock only waits, so it does not hold the timed section.
 
         Raises:
-            UsageError: the provider's name is unknown.
+            UsageError: the provider's name is unknown, or the prompt is empty.
             ConfigError: an address or the file of secrets cannot be used.
         """
-        del audio_path, audio, results, inputs, kwargs
+        del audio_path, audio, kwargs
         choice = choose(settings)
+        prompt = prompt_of(inputs, settings, (results or {}).get("transcription"))
+        providers: list[LlmProvider] = []
         try:
-            provider = await asyncio.to_thread(build, choice, settings)  # loads the SDK
+            if prompt is None:
+                raise ProviderError(
+                    f"{choice.name} was not asked",
+                    why=NO_WORDS,
+                    hint="leave out --prompt-from-call, or look at the transcription",
+                    code="LLM_NO_PROMPT",
+                )
+            workers = 1 if choice.simulated else min(settings.llm.concurrency, settings.llm.probes)
+            for _ in range(workers):  # loads the SDK, whose import must not block the loop
+                providers.append(await asyncio.to_thread(build, choice, settings))  # noqa: PERF401 - the ones made before a failure are closed
+            return await self._probe(providers, choice, settings, prompt, timed_section)
         except ProviderError as error:
-            _mark_stage(provider=choice.name, model=choice.model)
-            _fail_stage(error.code)
-            return _unavailable(choice, error)
-        try:
-            return await self._probe(provider, choice, settings, timed_section)
+            mark_stage(provider=choice.name, model=choice.model)
+            fail_stage(error.code)
+            return _unavailable(choice, error, settings, prompt)
         finally:
-            await provider.close()
+            for provider in providers:
+                await provider.close()
 
     async def _probe(
         self,
-        provider: LlmProvider,
+        providers: list[LlmProvider],
         choice: Choice,
         settings: Settings,
+        prompt: Prompt,
         timed_section: TimedSection,
     ) -> Outcome[LlmProbe]:
-        run = _Run(provider)
-        section = nullcontext if provider.simulated else timed_section
+        first, llm = providers[0], settings.llm
+        plan = Plan(count=llm.probes, spacing_s=llm.spacing_s, concurrency=len(providers))
+        if first.simulated:  # it only waits, so all its waits may pass at the same time
+            providers = [first] * llm.probes
+            plan = Plan(count=llm.probes, spacing_s=0.0, concurrency=1, cold=False)
+
+        async def take(provider: LlmProvider, due: Due) -> Taken[LlmSample]:
+            return await self._take(provider, due, prompt, settings)
+
         asked_ns = time.perf_counter_ns()
-        async with section():
-            _mark_stage(queued_ms=_ms_since(asked_ns))
-            try:
-                await self._warm_up(run, settings.llm.timeout_s)
-                for _ in range(max(1, settings.llm.probes)):
-                    run.samples.append(await self._sample(provider, settings))
-            except ProviderError as error:
-                run.error = error
-        _mark_stage(provider=provider.name, model=provider.model)
-        if provider.simulated:
-            _mark_stage(simulated=True)
-        if run.error is not None and not run.samples:
-            _fail_stage(run.error.code)
-        return _outcome(run, choice, settings)
+        async with (nullcontext if first.simulated else timed_section)():
+            mark_stage(queued_ms=round((time.perf_counter_ns() - asked_ns) / 1e6, 3))
+            for provider in dict.fromkeys(providers):
+                await provider.prepare()
+            series = await run_series(providers, take, plan)
+        mark_stage(provider=first.name, model=first.model)
+        if first.simulated:
+            mark_stage(simulated=True)
+        if not series.warm:
+            fail_stage(series.ended_by.code if series.ended_by else "LLM_UNAVAILABLE")
+        return _outcome(series, providers, choice, settings, prompt)
 
-    async def _warm_up(self, run: _Run, limit_s: float) -> None:
-        if run.provider.simulated:
-            return
-        with self._collector.span("warm_up", provider=run.provider.name) as span:
-            begun_ns = time.perf_counter_ns()
-            try:
-                await warm_up(run.provider, limit_s=limit_s)
-            except ProviderError as error:
-                span.set(code=error.code)
-                raise
-            run.warm_up_ms = _ms_since(begun_ns)
-            span.set(model=run.provider.model)
-            exchange = run.provider.exchange
-            if exchange is not None and exchange.connect_ms is not None:
-                span.set(connect_ms=round(exchange.connect_ms, 3))
-            if exchange is not None and exchange.tls_ms is not None:
-                span.set(tls_ms=round(exchange.tls_ms, 3))
-
-    async def _sample(self, provider: LlmProvider, settings: Settings) -> Sample:
-        with self._collector.span("probe", provider=provider.name, model=provider.model) as span:
+    async def _take(
+        self, provider: LlmProvider, due: Due, prompt: Prompt, settings: Settings
+    ) -> Taken[LlmSample]:
+        name = "warm_up" if due.cold else "probe"
+        with self._collector.span(
+            name, provider=provider.name, model=provider.model, probe=due.index
+        ) as span:
             if provider.simulated:
                 span.set(simulated=True)
-            try:
-                sample = await take_sample(
-                    provider,
-                    prompt=PROBE_PROMPT,
-                    system=SYSTEM_PROMPT,
-                    max_tokens=settings.llm.max_tokens,
-                    limit_s=settings.llm.timeout_s,
-                )
-            except ProviderError as error:
-                span.set(code=error.code)
-                raise
-            span.set(ttft_ms=round(sample.ttft_ms, 3), tokens=sample.tokens)
-            if sample.ttfat_ms is not None:
-                span.set(ttfat_ms=round(sample.ttfat_ms, 3))
-            if provider.exchange is not None:
-                span.set(connection="kept open" if provider.exchange.reused else "opened anew")
-            return sample
+            taken = await take_sample(
+                provider,
+                prompt=prompt,
+                max_tokens=settings.llm.max_tokens,
+                limit_s=settings.llm.timeout_s,
+                due=due,
+            )
+            sample = taken.sample
+            found = {
+                "ttft_ms": sample.ttft_ms,
+                "ttfat_ms": sample.ttfat_ms,
+                "first_sentence_ms": sample.first_sentence_ms,
+            }
+            span.set(**{key: round(value, 3) for key, value in found.items() if value is not None})
+            if sample.tokens is not None:
+                span.set(tokens=sample.tokens)
+            if sample.reused is not None:
+                span.set(connection="kept open" if sample.reused else "opened anew")
+            for phase in sample.phases:
+                if phase.name in ("dns", "connect", "tls"):
+                    span.set(**{f"{phase.name}_ms": round(phase.duration_ms, 3)})
+            if taken.error is not None:
+                span.fail(taken.error.code)
+            return taken
 
 
-def _outcome(run: _Run, choice: Choice, settings: Settings) -> Outcome[LlmProbe]:
-    findings = [*choice.findings, *_sent_to(run, choice)]
-    if run.error is not None and not run.samples:
-        failed = _unavailable(choice, run.error, run)
+def _outcome(
+    series: Series[LlmSample],
+    providers: list[LlmProvider],
+    choice: Choice,
+    settings: Settings,
+    prompt: Prompt,
+) -> Outcome[LlmProbe]:
+    sent = sum(provider.requests_sent for provider in dict.fromkeys(providers))
+    findings = [*choice.findings, *_sent_to(sent, providers[0].sent_to, prompt)]
+    if not series.warm:
+        error = series.ended_by or (series.errors or (None,))[0]
+        if error is None:
+            raise RuntimeError("a series without samples has no error")
+        failed = _unavailable(choice, error, settings, prompt, series, providers)
         return Outcome(failed.data, (*findings, *failed.findings))
-    if run.error is not None:
-        findings.append(_lost(run, settings.llm.probes))
-    samples, simulated = run.samples, run.provider.simulated
+    if series.errors:
+        findings.append(
+            lost_finding(
+                "LLM_PROBES_LOST",
+                "probes",
+                answered=len(series.warm),
+                wanted=settings.llm.probes,
+                errors=series.errors,
+            )
+        )
+    first = providers[0]
+    figures = Figures(simulated=first.simulated)
+    warm = series.warm
     return Outcome(
         LlmProbe(
-            provider=run.provider.name,
-            model=run.provider.model,
-            simulated=simulated,
-            ttft_ms=_median(
-                [sample.ttft_ms for sample in samples],
-                "ms",
-                simulated=simulated,
-                method="first streamed token - request sent, warm connection",
-            ),
-            warm_up_ms=_warm_up_figure(run),
-            total_ms=_median(
-                [sample.total_ms for sample in samples if sample.total_ms is not None],
-                "ms",
-                simulated=simulated,
-                method="end of the answer - request sent",
-                without="the stream was cut while tokens still came: llm.timeout_s is too short",
-            ),
-            tokens_per_s=_pace(samples, simulated=simulated),
-            samples_ms=tuple(sample.ttft_ms for sample in samples),
-            sent_to=run.provider.sent_to if run.provider.requests_sent else None,
+            provider=first.name,
+            model=first.model,
+            simulated=first.simulated,
+            **_medians(figures, warm),
+            **_cold(series, first),
+            percentiles=figures.percentiles,
+            asked=settings.llm.probes,
+            concurrency=series.plan.concurrency,
+            samples=series.samples,
+            samples_ms=tuple(item.ttft_ms for item in warm if item.ttft_ms is not None),
+            failures=series.failures,
+            prompt_source=prompt.source,
+            system_source=prompt.system_source,
+            sent_to=first.sent_to if sent else None,
         ),
         tuple(findings),
     )
 
 
-def _median(
-    values: list[float], unit: str, *, simulated: bool, method: str, without: str = ""
-) -> Measurement:
-    if not values:
-        return Measurement.not_measurable(unit, without)
-    value, n = median(values), len(values)
-    if simulated:
-        return Measurement.simulated(value, unit, reason=_MOCK_REASON, method=method, n=n)
-    return Measurement.measured(value, unit, method=method, n=n)
-
-
-def _pace(samples: list[Sample], *, simulated: bool) -> Measurement:
-    paced = [sample for sample in samples if sample.tokens_per_s is not None]
-    figure = _median(
-        [sample.tokens_per_s for sample in paced if sample.tokens_per_s is not None],
+def _medians(figures: Figures, warm: tuple[LlmSample, ...]) -> dict[str, Any]:
+    counted = all(item.tokens_counted for item in warm if item.tokens_per_s is not None)
+    pace = figures.middle(
+        [item.tokens_per_s for item in warm],
         "tokens/s",
-        simulated=simulated,
         method="tokens after the first / time after the first",
         without="the answer had fewer than two tokens, or all came at once",
     )
-    if figure.value is None or simulated or all(sample.tokens_counted for sample in paced):
-        return figure
-    return Measurement.estimated(
-        figure.value,
-        "tokens/s",
-        reason="the server gives no token count; pieces of the stream were counted",
-        method=figure.method,
-        n=figure.n,
-    )
+    if pace.value is not None and not figures.simulated and not counted:
+        pace = Measurement.estimated(
+            pace.value,
+            "tokens/s",
+            reason="the server gives no token count; pieces of the stream were counted",
+            method=pace.method,
+            n=pace.n,
+            low=pace.low,
+            high=pace.high,
+        )
+    return {
+        "ttft_ms": figures.latency(
+            "ttft_ms",
+            [item.ttft_ms for item in warm],
+            method="first streamed token - request sent, warm connection",
+            without="no token came",
+        ),
+        "ttfat_ms": figures.latency(
+            "ttfat_ms",
+            [item.ttfat_ms for item in warm],
+            method="first token of the answer - request sent",
+            without="llm.max_tokens was spent on reasoning: no token of an answer came",
+        ),
+        "first_sentence_ms": figures.latency(
+            "first_sentence_ms",
+            [item.first_sentence_ms for item in warm],
+            method="end of the answer's first sentence - request sent",
+            without="no sentence was whole within llm.max_tokens",
+        ),
+        "total_ms": figures.latency(
+            "total_ms",
+            [item.total_ms for item in warm],
+            method="end of the answer - request sent",
+            without="the stream was cut while tokens still came: llm.timeout_s is too short",
+        ),
+        "token_gap_ms": figures.latency(
+            "token_gap_ms",
+            [gap for item in warm for gap in item.token_gaps_ms],
+            method="time between two pieces of the stream, all requests together",
+            without="all of the answer came at once",
+        ),
+        "network_ms": figures.latency(
+            "network_ms",
+            [item.network_ms for item in warm],
+            method="request sent to end of the answer, less the server's own time",
+            without="the server does not say how long it took",
+        ),
+        "tokens_per_s": pace,
+    }
 
 
-def _warm_up_figure(run: _Run) -> Measurement:
-    if run.provider.simulated:
-        return Measurement.not_run("ms", "the mock has no connection to warm up")
-    if run.warm_up_ms is None:
-        return Measurement.unavailable("ms", _reason(run.error))
-    method = "one request for one token: connection set-up, model load, answer"
-    return Measurement.measured(run.warm_up_ms, "ms", method=method, n=1)
+def _cold(series: Series[LlmSample], provider: LlmProvider) -> dict[str, Any]:
+    if provider.simulated:
+        nothing = Measurement.not_run("ms", "the mock has no connection to warm up")
+        return {"warm_up_ms": nothing, "cold_ttft_ms": nothing}
+    cold = series.cold
+    error = series.ended_by or (series.errors or (None,))[0]
+    if cold is None:
+        lost = Measurement.unavailable("ms", reason_of(error) if error else "it did not run")
+        return {"warm_up_ms": lost, "cold_ttft_ms": lost}
+    figures = Figures()
+    whole = sum(phase.duration_ms for phase in cold.phases) or cold.total_ms
+    return {
+        "warm_up_ms": figures.once(whole, method=_COLD, without="it was cut"),
+        "cold_ttft_ms": figures.once(
+            cold.ttft_ms,
+            method="first token - request sent, first request",
+            without="no token came",
+        ),
+    }
 
 
 def _unavailable(
-    choice: Choice, error: ProviderError, run: _Run | None = None
+    choice: Choice,
+    error: ProviderError,
+    settings: Settings,
+    prompt: Prompt | None,
+    series: Series[LlmSample] | None = None,
+    providers: list[LlmProvider] | None = None,
 ) -> Outcome[LlmProbe]:
-    reason = _reason(error)
-    address = choice.address.shown if choice.address else None
+    reason = reason_of(error)
+    first = providers[0] if providers else None
+    sent = bool(providers) and any(provider.requests_sent for provider in providers or ())
+    cold: dict[str, Any] = {
+        name: Measurement.unavailable("ms", reason) for name in ("warm_up_ms", "cold_ttft_ms")
+    }
+    if series is not None and first is not None and series.cold is not None:
+        cold = _cold(series, first)
     probe = LlmProbe(
         provider=choice.name,
-        model=run.provider.model if run else choice.model,
+        model=first.model if first else choice.model,
         simulated=False,
-        ttft_ms=Measurement.unavailable("ms", reason),
-        warm_up_ms=_warm_up_figure(run) if run else Measurement.unavailable("ms", reason),
-        total_ms=Measurement.unavailable("ms", reason),
-        tokens_per_s=Measurement.unavailable("tokens/s", reason),
-        sent_to=address if run and run.provider.requests_sent else None,
+        **unavailable(_UNITS, reason),
+        **cold,
+        asked=settings.llm.probes,
+        samples=series.samples if series else (),
+        failures=series.failures if series else (),
+        prompt_source=prompt.source if prompt else "call",
+        system_source=prompt.system_source if prompt else "built-in",
+        sent_to=first.sent_to if first and sent else None,
     )
     finding = Finding(
         code="LLM_UNAVAILABLE",
         severity=Severity.WARNING,
         message=f"{reason} [{error.code}]",
-        hint=error.hint,
+        hint=error.hint or None,
     )
     return Outcome(probe, (finding,))
 
 
-def _lost(run: _Run, wanted: int) -> Finding:
-    return Finding(
-        code="LLM_PROBES_LOST",
-        severity=Severity.WARNING,
-        message=f"{len(run.samples)} of {wanted} probes count: {_reason(run.error)}",
-        hint=run.error.hint if run.error else None,
-    )
-
-
-def _sent_to(run: _Run, choice: Choice) -> tuple[Finding, ...]:
-    address, sent = choice.address, run.provider.requests_sent
-    if address is None or address.loopback or not sent:
+def _sent_to(sent: int, host: str | None, prompt: Prompt) -> tuple[Finding, ...]:
+    if host is None or not sent or stays_here(host):
         return ()
+    what = {
+        "built-in": "EchoTrace's built-in prompt",
+        "file": "the prompt of your file",
+        "call": "words of the call",
+    }.get(prompt.source, "your prompt")
+    if prompt.system_source == "set":
+        what += " and your system prompt"
+    rest = (
+        "its audio did not"
+        if prompt.source == "call"
+        else "no words and no audio of the recording did"
+    )
     return (
         Finding(
             code="SENT_TO",
             severity=Severity.INFO,
-            message=f"{sent} {'request' if sent == 1 else 'requests'} with EchoTrace's built-in "
-            f"prompt went to {address.shown}; no words and no audio of the recording did",
+            message=f"{sent} {'request' if sent == 1 else 'requests'} with {what} went to {host}; "
+            + rest,
             hint="--offline keeps everything on this machine",
         ),
     )
-
-
-def _reason(error: ProviderError | None) -> str:
-    if error is None:
-        return "it did not run"
-    return f"{error.what}: {error.why}" if error.why else error.what
-
-
-def _mark_stage(**attributes: Any) -> None:
-    """Set attributes on the span of the analyzer, where one is open."""
-    span = CURRENT.get()
-    if isinstance(span, ActiveSpan):
-        span.set(**attributes)
-
-
-def _fail_stage(code: str) -> None:
-    span = CURRENT.get()
-    if isinstance(span, ActiveSpan):
-        span.fail(code)
-
-
-def _ms_since(begun_ns: int) -> float:
-    return round((time.perf_counter_ns() - begun_ns) / 1e6, 3)

@@ -8,6 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from echotrace.cli.document import DOCUMENT
+from echotrace.cli.probe_options import (
+    Concurrency,
+    EndpointingWait,
+    LlmBaseUrl,
+    Probes,
+    PromptFile,
+    SystemPrompt,
+    TtsBaseUrl,
+    TtsVoice,
+)
 from echotrace.errors import UsageError
 from echotrace.printable import printable
 
@@ -102,11 +112,39 @@ def analyze(
     ] = False,
     llm: Annotated[
         str | None,
-        typer.Option("--llm", help="The language model to probe: groq:MODEL, ollama:MODEL, mock."),
+        typer.Option(
+            "--llm",
+            help="The language model to probe: groq:MODEL, ollama:MODEL, openai:MODEL, mock.",
+        ),
     ] = None,
+    llm_base_url: LlmBaseUrl = None,
+    tts: Annotated[
+        str | None,
+        typer.Option(
+            "--tts",
+            help="The speech synthesiser to probe: openai:MODEL, groq:MODEL or "
+            '"command:PROGRAM ARGUMENTS". Default: none.',
+        ),
+    ] = None,
+    tts_base_url: TtsBaseUrl = None,
+    tts_voice: TtsVoice = None,
+    probes: Probes = None,
+    concurrency: Concurrency = None,
+    system_prompt: SystemPrompt = None,
+    prompt_file: PromptFile = None,
+    prompt_from_call: Annotated[
+        bool,
+        typer.Option(
+            "--prompt-from-call",
+            help="Ask the language model what the caller said: the call's words are sent to it.",
+        ),
+    ] = False,
+    endpointing_wait_ms: EndpointingWait = None,
     stages: Annotated[
         str | None,
-        typer.Option("--stages", help="Only these: signal,turns,transcription,llm. Default: all."),
+        typer.Option(
+            "--stages", help="Only these: signal,turns,transcription,llm,tts. Default: all."
+        ),
     ] = None,
     start: Annotated[
         float | None, typer.Option("--start", help="Begin here, in seconds of the recording.")
@@ -208,7 +246,12 @@ def analyze(
 ) -> int:
     """Profile one recording: what the caller heard, the signal, the transcript, the latency."""
     from echotrace.cli.execute import Presentation, execute
-    from echotrace.cli.idle_flags import AuditFlags, refuse_idle_flags
+    from echotrace.cli.idle_flags import (
+        AuditFlags,
+        ProbeFlags,
+        refuse_idle_flags,
+        refuse_idle_probe_flags,
+    )
     from echotrace.cli.options import (
         caller_index,
         load,
@@ -217,9 +260,9 @@ def analyze(
         read_terms,
         recording_path,
         server_address,
-        split_provider,
         split_stages,
     )
+    from echotrace.cli.probe_options import probe_settings, read_prompt
     from echotrace.model.outcome import Inputs
     from echotrace.model.run import RunRequest
 
@@ -239,7 +282,6 @@ def analyze(
         },
         fail_on or [],
     )
-    provider, model = split_provider(llm)
     if transcript and stt:
         raise UsageError("--transcript and --stt exclude each other: one of them is audited")
     if transcript and streaming:
@@ -261,8 +303,17 @@ def analyze(
         "stt.normalizer": normalizer,
         "cache.enabled": False if no_cache else None,
         "stt.allow_download": allow_download or None,
-        "llm.provider": provider,
-        "llm.model": model,
+        **probe_settings(
+            llm=llm,
+            llm_base_url=llm_base_url,
+            tts=tts,
+            tts_base_url=tts_base_url,
+            tts_voice=tts_voice,
+            probes=probes,
+            concurrency=concurrency,
+            system_prompt=system_prompt,
+            endpointing_wait_ms=endpointing_wait_ms,
+        ),
         "offline": offline or None,
         "profile": profile,
     }
@@ -275,13 +326,15 @@ def analyze(
             reference=read_reference(reference, reference_file),
             transcript_path=transcript,
             key_terms=read_terms(key_terms),
+            prompt=read_prompt(prompt_file, from_call=prompt_from_call),
+            prompt_from_call=prompt_from_call,
         ),
         start_s=start,
         end_s=end,
         spectral=spectral,
         mos=mos,
         streaming=streaming,
-        llm_required=bool(llm),
+        required=tuple(name for name, given in (("llm", llm), ("tts", tts)) if given),
     )
     show = Presentation(
         as_json=export_only,
@@ -292,7 +345,9 @@ def analyze(
         color=color,
         no_tui=no_tui,
         inputs=tuple(
-            str(item) for item in (reference_file, transcript, key_terms, config, agent) if item
+            str(item)
+            for item in (reference_file, transcript, key_terms, prompt_file, config, agent)
+            if item
         ),
     )
     settings = load(flags, config, quiet=quiet)
@@ -309,5 +364,24 @@ def analyze(
             stages=request.stages,
         ),
         settings.stt,
+    )
+    refuse_idle_probe_flags(
+        ProbeFlags(
+            llm={
+                "--llm": bool(llm),
+                "--llm-base-url": llm_base_url is not None,
+                "--system-prompt": system_prompt is not None,
+                "--prompt-file": prompt_file is not None,
+                "--prompt-from-call": prompt_from_call,
+            },
+            tts={
+                "--tts": bool(tts),
+                "--tts-base-url": tts_base_url is not None,
+                "--tts-voice": tts_voice is not None,
+            },
+            from_call=prompt_from_call,
+            stages=request.stages,
+        ),
+        settings,
     )
     return execute(request, settings, gates, show)

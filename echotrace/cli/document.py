@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DOCUMENT", "is_owed", "write_failed"]
 
-_COMMANDS = ("analyze", "demo", "open")
+_COMMANDS = ("analyze", "demo", "open", "probe")
 _FLAGS = ("--export-only", "--json")
 
 

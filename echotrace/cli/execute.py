@@ -83,7 +83,7 @@ def _run(
     from echotrace.gates import evaluate_gates
     from echotrace.orchestrator import run
 
-    with progress(Path(request.path).name, quiet=show.quiet) as listener:
+    with progress(request, quiet=show.quiet) as listener:
         outcome = run_until_signal(run(request, settings, on_event=listener))
     if gates:
         report = replace(outcome.report, gates=evaluate_gates(outcome.report, gates))

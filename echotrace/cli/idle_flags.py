@@ -13,11 +13,14 @@ from echotrace.errors import UsageError
 from echotrace.printable import printable
 
 if TYPE_CHECKING:
-    from echotrace.config.settings import SttSettings
+    from collections.abc import Mapping
 
-__all__ = ["AuditFlags", "refuse_idle_flags"]
+    from echotrace.config.settings import Settings, SttSettings
 
-_OTHER_STAGES: Final = frozenset(("signal", "turns", "llm"))
+__all__ = ["AuditFlags", "ProbeFlags", "refuse_idle_flags", "refuse_idle_probe_flags"]
+
+_STAGES: Final = frozenset(("signal", "turns", "transcription", "llm", "tts"))
+_OTHER_STAGES: Final = _STAGES - {"transcription"}
 _LOCAL: Final = frozenset(("auto", "faster-whisper", "sphinx"))
 _NO_DEVICE: Final = frozenset(("sphinx", "groq", "openai"))
 
@@ -95,6 +98,42 @@ def refuse_idle_flags(flags: AuditFlags, stt: SttSettings) -> None:
             "there is neither a reference nor a gold engine, so no texts are compared",
             "--reference TEXT, --reference-file FILE, or --gold faster-whisper:large-v2",
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeFlags:
+    """Which flags of the probes were given; ``llm`` and ``tts`` by name."""
+
+    llm: Mapping[str, bool]
+    tts: Mapping[str, bool]
+    from_call: bool
+    stages: tuple[str, ...] | None
+
+
+def refuse_idle_probe_flags(flags: ProbeFlags, settings: Settings) -> None:
+    """Refuse the first flag of a probe that can have no effect.
+
+    Raises:
+        UsageError: there is one, or the call is to give a prompt and is not transcribed.
+    """
+    for stage, given in (("llm", flags.llm), ("tts", flags.tts)):
+        first = next((flag for flag, is_given in given.items() if is_given), None)
+        if first and flags.stages is not None and (_STAGES - {stage}).issuperset(flags.stages):
+            raise _idle(
+                first,
+                f"--stages {','.join(flags.stages)} leaves {stage} out",
+                f"add {stage} to --stages, or leave the flag out",
+            )
+    if flags.from_call and flags.stages is not None and "transcription" not in flags.stages:
+        raise UsageError(
+            "--prompt-from-call needs the transcript of the call",
+            why=f"--stages {','.join(flags.stages)} leaves transcription out",
+            hint="add transcription to --stages",
+            code="IDLE_FLAG",
+        )
+    voice = next((flag for flag, is_given in flags.tts.items() if is_given), None)
+    if voice and settings.tts.provider is None:
+        raise _idle(voice, "no speech synthesiser is named", "name one: --tts openai:MODEL")
 
 
 def _idle(flag: str, why: str, hint: str) -> UsageError:

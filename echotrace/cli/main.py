@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echotrace._version import __version__
-from echotrace.cli import analyze, demo, generate_calls, models, open_report, setup, version
+from echotrace.cli import analyze, demo, generate_calls, models, open_report, probe, setup, version
 from echotrace.cli.document import is_owed, write_failed
 from echotrace.cli.streams import discard_output, own_streams, tell_error
 from echotrace.errors import EchoTraceError, ExitCode, InternalError, UsageError
@@ -44,6 +44,7 @@ EchoTrace: what the caller heard, which stage made it slow, what made it wrong.
 
   echotrace demo                 try it on the bundled recording, offline
   echotrace analyze call.wav     profile a recording of yours
+  echotrace probe llm            time a language model, without a recording
   echotrace setup                choose speech engines and a language model
   echotrace analyze --help       every option
 """
@@ -60,6 +61,7 @@ app.command("demo")(demo.demo)
 app.command("generate-calls")(generate_calls.generate_calls)
 app.add_typer(models.app, name="models")
 app.command("open")(open_report.open_report)
+app.add_typer(probe.app, name="probe")
 app.command("setup")(setup.setup)
 app.command("version")(version.version)
 

@@ -151,13 +151,13 @@ def read_gates(
     return tuple(check_names(parse(text)) for text in texts)
 
 
-def split_provider(text: str | None) -> tuple[str | None, str | None]:
+def split_provider(flag: str, text: str | None) -> tuple[str | None, str | None]:
     """Return provider and model of ``groq:MODEL``; both None where nothing was given."""
     if text is None:
         return None, None
     provider, _, model = text.partition(":")
-    if not provider:
-        raise UsageError(f"--llm {text!r} names no provider", hint="--llm groq:MODEL")
+    if not provider.strip():
+        raise UsageError(f"{flag} {text!r} names no provider", hint=f"{flag} groq:MODEL")
     return provider, model or None
 
 

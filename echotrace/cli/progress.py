@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echotrace.cli.streams import tell
@@ -12,7 +13,7 @@ from echotrace.printable import printable_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from echotrace.model.run import RunEvent
+    from echotrace.model.run import RunEvent, RunRequest
 
 __all__ = ["progress"]
 
@@ -21,30 +22,33 @@ _WORDS = {
     "signal": "signal quality",
     "transcription": "transcribing",
     "llm": "probing the language model",
+    "tts": "probing the speech synthesiser",
 }
 
 
 @contextmanager
-def progress(name: str, *, quiet: bool) -> Iterator[Callable[[RunEvent], None] | None]:
-    """Show what a run is doing until it ends; ``name`` is the recording's."""
+def progress(request: RunRequest, *, quiet: bool) -> Iterator[Callable[[RunEvent], None] | None]:
+    """Show what a run is doing until it ends."""
+    name = Path(request.path).name if request.has_recording else ""
+    work = f"analysing {printable_line(name)}" if name else "probing"
     if quiet:
         yield None
     elif sys.stderr.isatty():
-        with _status_line(name) as listener:
+        with _status_line(work) as listener:
             yield listener
     else:
-        tell(f"echotrace: analysing {name}")
+        tell(f"echotrace: {work}")
         yield None
 
 
 @contextmanager
-def _status_line(name: str) -> Iterator[Callable[[RunEvent], None]]:
+def _status_line(work: str) -> Iterator[Callable[[RunEvent], None]]:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(stderr=True)
     running: list[str] = []
-    with console.status(Text(f"analysing {printable_line(name)}"), refresh_per_second=10) as status:
+    with console.status(Text(work), refresh_per_second=10) as status:
 
         def listen(event: RunEvent) -> None:
             word = _WORDS.get(event.stage, event.stage)
@@ -52,6 +56,6 @@ def _status_line(name: str) -> Iterator[Callable[[RunEvent], None]]:
                 running.append(word)
             elif word in running:
                 running.remove(word)
-            status.update(Text(f"{printable_line(name)}: {', '.join(running) or 'finishing'}"))
+            status.update(Text(f"{work}: {', '.join(running) or 'finishing'}"))
 
         yield listen

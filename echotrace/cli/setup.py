@@ -22,9 +22,17 @@ __all__ = ["setup"]
 def setup(
     provider: Annotated[
         str | None,
-        typer.Option("--provider", help="The language model service: groq, ollama or mock."),
+        typer.Option(
+            "--provider", help="The language model service: groq, ollama, openai or mock."
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Its model.")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--llm-base-url", help="Its address: any OpenAI-compatible server is a provider openai."
+        ),
+    ] = None,
     stt: Annotated[
         str | None,
         typer.Option(
@@ -83,6 +91,7 @@ def setup(
     flags = Flags(
         provider=provider,
         model=model,
+        base_url=base_url,
         stt=stt,
         gold=gold,
         profile=profile,
@@ -147,6 +156,7 @@ def _prefill(interview: Interview, flags: Flags) -> None:
     given = {
         "network": network,
         "provider": flags.provider,
+        "address": flags.base_url,
         "model": flags.model,
         "stt": flags.stt,
         "gold": flags.gold,

@@ -38,9 +38,11 @@ CONTROL_VARIABLES: Mapping[str, str] = MappingProxyType(
 VENDOR_VARIABLES: Mapping[str, str] = MappingProxyType(
     {
         "GROQ_API_KEY": "key of Groq, a secret",
-        "GROQ_BASE_URL": "address of Groq, read by its library unless llm.base_url is set",
-        "OPENAI_API_KEY": "key of an OpenAI-compatible transcription server, a secret",
-        "OPENAI_BASE_URL": "address of that server, read unless stt.base_url is set",
+        "GROQ_BASE_URL": "address of Groq, read unless llm.base_url, tts.base_url or "
+        "stt.base_url is set",
+        "OPENAI_API_KEY": "key of an OpenAI-compatible server, a secret",
+        "OPENAI_BASE_URL": "address of that server, read unless llm.base_url, tts.base_url or "
+        "stt.base_url is set",
         "OLLAMA_HOST": "address of Ollama, read by its library unless llm.base_url is set",
         "OLLAMA_API_KEY": "key of a hosted Ollama, a secret",
         "HF_HOME": "folder of the model cache of Hugging Face",

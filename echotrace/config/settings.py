@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from echotrace.config.rules import about
 from echotrace.config.thresholds import Thresholds
 
-__all__ = ["AudioSettings", "CacheSettings", "LlmSettings", "Settings", "SttSettings"]
+__all__ = [
+    "AudioSettings",
+    "CacheSettings",
+    "CostSettings",
+    "LlmSettings",
+    "PipelineSettings",
+    "Settings",
+    "SttSettings",
+    "TtsSettings",
+]
 
 _DEVICES = ("cpu", "cuda", "auto")
 _NORMALIZERS = ("auto", "none", "basic", "whisper-en")
@@ -125,7 +134,8 @@ class LlmSettings:
     """
 
     provider: str | None = field(
-        default=None, metadata=about("language model service to probe: groq, ollama or mock")
+        default=None,
+        metadata=about("language model service to probe: groq, ollama, openai or mock"),
     )
     model: str | None = field(default=None, metadata=about("model of that service"))
     base_url: str | None = field(
@@ -138,13 +148,92 @@ class LlmSettings:
         default=20.0, metadata=about("how long one request may take", above=0, maximum=3600)
     )
     probes: int = field(
-        default=1, metadata=about("measured requests after the warm-up", minimum=1, maximum=1000)
+        default=5, metadata=about("measured requests after the warm-up", minimum=1, maximum=1000)
+    )
+    spacing_s: float = field(
+        default=0.2,
+        metadata=about("pause between two measured requests", minimum=0, maximum=3600),
+    )
+    concurrency: int = field(
+        default=1,
+        metadata=about("measured requests at the same time", minimum=1, maximum=64),
+    )
+    system_prompt: str | None = field(
+        default=None, metadata=about("system prompt of the probes instead of the built-in one")
     )
     max_tokens: int = field(
         default=64, metadata=about("longest answer asked for", minimum=1, maximum=2**16)
     )
     mock_seed: int = field(
         default=1, metadata=about("seed of the mock's delays", minimum=0, maximum=2**32 - 1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TtsSettings:
+    """Which speech synthesiser is probed; without a ``provider`` none is.
+
+    ``provider`` is ``openai:MODEL``, ``groq:MODEL`` or ``command:PROGRAM ARGUMENTS``. A project's
+    file may not set it, because it can start a program.
+    """
+
+    provider: str | None = field(
+        default=None,
+        metadata=about(
+            "speech service to probe: openai:MODEL, groq:MODEL or command:PROGRAM", user_only=True
+        ),
+    )
+    voice: str | None = field(
+        default=None, metadata=about("voice to ask for instead of the service's default")
+    )
+    format: str = field(
+        default="wav",
+        metadata=about("form of the sound to ask for", choices=("wav", "pcm", "mp3", "flac")),
+    )
+    base_url: str | None = field(
+        default=None,
+        metadata=about(
+            "address of a speech server instead of the vendor's", is_url=True, user_only=True
+        ),
+    )
+    timeout_s: float = field(
+        default=20.0,
+        metadata=about("how long a speech server may be silent", above=0, maximum=3600),
+    )
+    probes: int = field(
+        default=5, metadata=about("measured requests after the warm-up", minimum=1, maximum=1000)
+    )
+    spacing_s: float = field(
+        default=0.2,
+        metadata=about("pause between two measured requests", minimum=0, maximum=3600),
+    )
+    concurrency: int = field(
+        default=1,
+        metadata=about("measured requests at the same time", minimum=1, maximum=64),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings:
+    """What the estimate of a pipeline's wait takes from the user, because no probe can know it."""
+
+    endpointing_wait_ms: float = field(
+        default=500.0,
+        metadata=about(
+            "silence that your pipeline waits for before it takes a turn as ended",
+            minimum=0,
+            maximum=60_000,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostSettings:
+    """Where prices come from."""
+
+    prices_file: str | None = field(
+        default=None,
+        metadata=about("file with your own prices, before the built-in ones", user_only=True),
     )
 
 
@@ -165,4 +254,7 @@ class Settings:
     stt: SttSettings = field(default_factory=SttSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     llm: LlmSettings = field(default_factory=LlmSettings)
+    tts: TtsSettings = field(default_factory=TtsSettings)
+    pipeline: PipelineSettings = field(default_factory=PipelineSettings)
+    cost: CostSettings = field(default_factory=CostSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)

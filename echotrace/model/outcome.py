@@ -14,15 +14,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Texts that belong to the recording.
+    """Texts that belong to the recording, or to the probes.
 
     ``reference`` is what was really said, or None; ``transcript_path`` names a file with what the
     user's own pipeline heard, or None. ``key_terms`` are words and names that must not be misheard.
+    ``prompt`` is what probes of a language model ask instead of the built-in question;
+    with ``prompt_from_call`` they ask what the caller said. ``speech`` is what probes of a speech
+    synthesiser speak.
     """
 
     reference: str | None = None
     transcript_path: str | None = None
     key_terms: tuple[str, ...] = ()
+    prompt: str | None = None
+    prompt_from_call: bool = False
+    speech: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

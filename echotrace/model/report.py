@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 
 from echotrace._version import __version__
 from echotrace.model.conversation import Conversation
+from echotrace.model.cost import Cost, CostItem
 from echotrace.model.measure import Finding, JsonValue, Measurement, RunStatus
+from echotrace.model.pipeline import Pipeline, PipelinePart, PipelineSample
+from echotrace.model.probes import (
+    LlmProbe,
+    LlmSample,
+    Phase,
+    ProbeFailure,
+    Probes,
+    ServerTimes,
+    TtsProbe,
+    TtsSample,
+)
 from echotrace.model.signal import (
     ChannelSignal,
     DropoutCount,
@@ -45,6 +57,7 @@ from echotrace.model.transcription import (
 )
 
 __all__ = [
+    "NO_RECORDING",
     "SCHEMA",
     "SCHEMA_MAJOR",
     "AnalyzerResult",
@@ -53,6 +66,8 @@ __all__ = [
     "Channel",
     "ChannelSignal",
     "ChannelTranscript",
+    "Cost",
+    "CostItem",
     "Deduction",
     "DiffOp",
     "DropoutCount",
@@ -65,14 +80,21 @@ __all__ = [
     "Hallucination",
     "Latency",
     "LlmProbe",
+    "LlmSample",
     "Mos",
     "Normalizer",
     "NotScored",
+    "Phase",
+    "Pipeline",
+    "PipelinePart",
+    "PipelineSample",
+    "ProbeFailure",
     "Probes",
     "Report",
     "Score",
     "SegmentFlag",
     "SentAudio",
+    "ServerTimes",
     "Signal",
     "Source",
     "SourceFile",
@@ -84,6 +106,8 @@ __all__ = [
     "Tool",
     "TranscriptSegment",
     "Transcription",
+    "TtsProbe",
+    "TtsSample",
     "Utterance",
     "Word",
     "WordCounts",
@@ -92,6 +116,8 @@ __all__ = [
 
 SCHEMA_MAJOR = 1
 SCHEMA = f"echotrace.report/{SCHEMA_MAJOR}"
+NO_RECORDING = "(no recording)"
+"""The path of a source that is none: only services were probed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,30 +212,6 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LlmProbe:
-    """Streaming latency of a language model; ``simulated`` marks the mock."""
-
-    provider: str
-    model: str | None
-    simulated: bool
-    ttft_ms: Measurement
-    warm_up_ms: Measurement
-    total_ms: Measurement
-    tokens_per_s: Measurement
-    samples_ms: tuple[float, ...] = ()
-    prompt_source: str = "built-in"
-    sent_to: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probes:
-    """Probes of services outside the recording."""
-
-    llm: LlmProbe | None = None
-    tts: JsonValue = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SpanRecord:
     """One timed piece of the run; ``parent`` is the parent's name, ``parent_id`` its id."""
 
@@ -275,8 +277,8 @@ class Report:
     transcription: Transcription | None = None
     probes: Probes | None = None
     latency: Latency | None = None
-    pipeline: JsonValue = None
-    cost: JsonValue = None
+    pipeline: Pipeline | None = None
+    cost: Cost | None = None
     analyzers: dict[str, AnalyzerResult] = field(default_factory=dict)
     gates: tuple[GateResult, ...] = ()
     warnings: tuple[Finding, ...] = ()

@@ -18,8 +18,9 @@ class RunRequest:
 
     With ``agent_path`` the recording is two mono files: ``path`` holds the caller, and the agent's
     file begins ``agent_offset_ms`` later. ``stages`` of None means every registered analyzer.
-    ``llm_required`` is set when the provider was named on the command line: only then does its
-    failure decide the exit code.
+    ``required`` are the stages (llm, tts) whose provider was named on the command line: only then
+    does its failure decide the exit code. With ``has_recording`` of False only services are probed,
+    and ``path`` is ``NO_RECORDING``.
     """
 
     path: str
@@ -32,7 +33,8 @@ class RunRequest:
     spectral: bool = False
     mos: bool = False
     streaming: bool = False
-    llm_required: bool = False
+    required: tuple[str, ...] = ()
+    has_recording: bool = True
     synthetic: bool = False
     stdin: BinaryIO | None = None
 

@@ -1,8 +1,9 @@
 """The HTTP client under all SDKs: stamps, limits, and no connection that was not asked for.
 
 The SDKs give no time stamps, follow redirects, read proxies and netrc from the environment and
-buffer without limit. This transport sits below them: it stamps the moment a request goes out and
-every piece comes in, refuses what ``--offline`` forbids, and stops a reply that grows without end.
+buffer without limit. This transport sits below them and stands on httpcore's connection pool. It
+stamps every part of an exchange, refuses what ``--offline`` forbids, and stops a reply that grows
+without end.
 
 Environment proxies are deliberately not used: the figure would be the proxy's, and a loopback
 address would leave the machine. Certificates of ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` are used.
@@ -11,21 +12,31 @@ address would leave the machine. Certificates of ``SSL_CERT_FILE`` and ``SSL_CER
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import time
-import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpcore
 import httpx
 
 from echotrace.errors import ConfigError
 from echotrace.providers.address import is_loopback
 from echotrace.providers.exchange import Exchange
+from echotrace.providers.network import TimedBackend, recording
+from echotrace.providers.reply_body import (
+    LINE_ENDS,
+    SSE_ENDS,
+    ReplyBody,
+    ReplyStoppedError,
+    as_httpx_errors,
+)
 from echotrace.providers.scrub import SecretFilter, scrub
+from echotrace.providers.server_time import processing_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from echotrace.config.secrets import Secret
     from echotrace.providers.address import Address
@@ -33,11 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["LINE_ENDS", "SSE_ENDS", "ReplyStoppedError", "Wire", "refused_address"]
 
 MAX_REPLY_BYTES = 8 << 20
-MAX_EVENT_BYTES = 128 << 10
 MAX_ERROR_BYTES = 64 << 10
-_PIECE_BYTES = 64 << 10
-SSE_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
-LINE_ENDS = (b"\n", b"\r")
+_UNPACKED = ("content-encoding", "content-length", "transfer-encoding")
 _LOGGERS = (
     "httpcore.connection",
     "httpcore.http11",
@@ -45,14 +53,6 @@ _LOGGERS = (
     "groq._base_client",
     "groq._response",
 )
-
-
-class ReplyStoppedError(Exception):
-    """A reply that is stopped on this side; ``code`` says why, without the kind of service."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -82,11 +82,13 @@ class Wire(httpx.AsyncBaseTransport):
             if tls
             else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
-        self._inner = httpx.AsyncHTTPTransport(
-            verify=trusted,
-            trust_env=False,
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=trusted,
+            max_connections=2,
+            keepalive_expiry=60.0,
             retries=0,
-            limits=httpx.Limits(max_connections=2, keepalive_expiry=60.0),
+            network_backend=TimedBackend(),
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         self.timeout = httpx.Timeout(timeout_s + 1.0, connect=min(0.8 * timeout_s, 10.0))
         self.exchange: Exchange | None = None
@@ -123,145 +125,69 @@ class Wire(httpx.AsyncBaseTransport):
         self.guard_logs()
         exchange = self.exchange = Exchange(started_ns=time.perf_counter_ns())
         request.headers["accept-encoding"] = "identity"
-        request.extensions = {**request.extensions, "trace": self._tracer(exchange)}
-        reply = await self._inner.handle_async_request(request)
-        exchange.received_ns = time.perf_counter_ns()
-        exchange.status = reply.status_code
-        exchange.content_type = reply.headers.get("content-type", "").partition(";")[0].lower()
-        exchange.retry_after = self._header(reply, "retry-after")
-        exchange.location = self._header(reply, "location")
-        exchange.request_id = self._header(reply, "x-request-id")
-        exchange.processing_ms = _milliseconds(reply.headers.get("openai-processing-ms"))
-        headers = [
+        with recording(exchange), as_httpx_errors():
+            reply = await self._pool.handle_async_request(self._as_httpcore(request, exchange))
+        headers = httpx.Headers(reply.headers)
+        exchange.status = reply.status
+        exchange.content_type = headers.get("content-type", "").partition(";")[0].lower()
+        exchange.retry_after = self._header(headers, "retry-after")
+        exchange.location = self._header(headers, "location")
+        exchange.request_id = self._header(headers, "x-request-id")
+        exchange.processing_header, exchange.processing_ms = processing_time(headers)
+        shown = [
             (key, scrub(value, self._secrets))
-            for key, value in reply.headers.multi_items()
-            if key not in ("content-encoding", "content-length", "transfer-encoding")
+            for key, value in headers.multi_items()
+            if key not in _UNPACKED
         ]
-        stream = _GuardedStream(reply, exchange, self._ends, self._max_reply_bytes)
-        if reply.status_code < 300:
+        body = ReplyBody(
+            reply,
+            encoding=headers.get("content-encoding", "identity"),
+            exchange=exchange,
+            ends=self._ends,
+            max_bytes=self._max_reply_bytes,
+        )
+        if reply.status < 300:
             if "html" in exchange.content_type:
-                await stream.aclose()
+                await body.aclose()
                 raise ReplyStoppedError("HTML", "the server answered with an HTML page")
-            return httpx.Response(reply.status_code, headers=headers, stream=stream)
-        body = scrub((await stream.head(MAX_ERROR_BYTES)).decode("utf-8", "replace"), self._secrets)
-        exchange.body = body
-        return httpx.Response(reply.status_code, headers=headers, content=body.encode())
+            return httpx.Response(reply.status, headers=shown, stream=body)
+        text = scrub((await body.head(MAX_ERROR_BYTES)).decode("utf-8", "replace"), self._secrets)
+        exchange.body = text
+        return httpx.Response(reply.status, headers=shown, content=text.encode())
 
     async def aclose(self) -> None:
         """Close the connections and take the filters off the libraries' loggers."""
         for name in _LOGGERS:
             logging.getLogger(name).removeFilter(self._filter)
-        await self._inner.aclose()
+        await self._pool.aclose()
 
-    def _header(self, reply: httpx.Response, name: str) -> str | None:
-        value = reply.headers.get(name)
+    def _header(self, headers: httpx.Headers, name: str) -> str | None:
+        value = headers.get(name)
         return None if value is None else scrub(value, self._secrets)[:200]
 
-    def _tracer(self, exchange: Exchange) -> Any:
-        begun: dict[str, int] = {}
+    def _as_httpcore(self, request: httpx.Request, exchange: Exchange) -> httpcore.Request:
+        if not isinstance(request.stream, httpx.AsyncByteStream):
+            raise TypeError("an asynchronous client gave a synchronous stream")
+        url = request.url
+        return httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(
+                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+            ),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions={**request.extensions, "trace": self._tracer(exchange)},
+        )
 
-        async def trace(name: str, info: dict[str, Any]) -> None:
-            now = time.perf_counter_ns()
-            step, _, state = name.rpartition(".")
-            begun.setdefault(name, now)
-            if state == "complete" and step == "connection.connect_tcp":
-                exchange.connect_ms = (now - begun[f"{step}.started"]) / 1e6
-            elif state == "complete" and step == "connection.start_tls":
-                exchange.tls_ms = (now - begun[f"{step}.started"]) / 1e6
-            elif name == "http11.send_request_headers.started":
-                exchange.sent_ns = now
+    def _tracer(self, exchange: Exchange) -> Any:
+        async def trace(name: str, _: dict[str, Any]) -> None:
+            if name == "http11.send_request_headers.started":
+                exchange.sent_ns = time.perf_counter_ns()
                 self.requests_sent += 1
             elif name == "http11.send_request_body.complete":
-                exchange.uploaded_ns = now
+                exchange.uploaded_ns = time.perf_counter_ns()
 
         return trace
-
-
-class _GuardedStream(httpx.AsyncByteStream):
-    """A reply's body, stamped, unpacked and limited.
-
-    A limit on one event matters beside that on the whole: both SDKs join the pieces of an
-    unfinished event by copying, which a server could make quadratic and block the event loop.
-    """
-
-    def __init__(
-        self,
-        reply: httpx.Response,
-        exchange: Exchange,
-        ends: tuple[bytes, ...],
-        max_bytes: int,
-    ) -> None:
-        stream = reply.stream
-        if not isinstance(stream, httpx.AsyncByteStream):
-            raise TypeError("an asynchronous transport gave a synchronous stream")
-        self._stream = stream
-        self._exchange = exchange
-        self._ends = ends
-        self._max_bytes = max_bytes
-        self._encoding = reply.headers.get("content-encoding", "identity").strip().lower()
-        self._total = 0
-        self._open = 0
-        self._tail = b""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        unpack = self._unpacker()
-        async for raw in self._stream:
-            self._exchange.received_ns = time.perf_counter_ns()
-            for piece in unpack(raw):
-                self._guard(piece)
-                yield piece
-
-    async def head(self, limit: int) -> bytes:
-        """Return at most ``limit`` bytes of the body and close it, whatever becomes of the rest."""
-        kept = bytearray()
-        try:
-            async for piece in self:
-                kept += piece
-                if len(kept) >= limit:
-                    break
-        except (httpx.HTTPError, ReplyStoppedError, zlib.error):
-            pass
-        finally:
-            await self.aclose()
-        return bytes(kept[:limit])
-
-    async def aclose(self) -> None:
-        """Give the connection back."""
-        await self._stream.aclose()
-
-    def _guard(self, piece: bytes) -> None:
-        self._total += len(piece)
-        if self._total > self._max_bytes:
-            raise ReplyStoppedError(
-                "REPLY_TOO_LARGE", f"the reply exceeds {self._max_bytes >> 20} MiB"
-            )
-        if not self._ends:
-            return
-        joined = self._tail + piece
-        end = max(joined.rfind(mark) + len(mark) if mark in joined else -1 for mark in self._ends)
-        self._open = self._open + len(piece) if end < 0 else len(joined) - end
-        self._tail = joined[-3:]
-        if self._open > MAX_EVENT_BYTES:
-            raise ReplyStoppedError(
-                "REPLY_TOO_LARGE", f"one event of the reply exceeds {MAX_EVENT_BYTES >> 10} KiB"
-            )
-
-    def _unpacker(self) -> Any:
-        if self._encoding in ("", "identity"):
-            return lambda raw: (raw,)
-        if self._encoding not in ("gzip", "x-gzip", "deflate"):
-            raise ReplyStoppedError(
-                "MALFORMED", f"unknown content encoding {self._encoding[:40]!r}"
-            )
-        inflate = zlib.decompressobj(47)
-
-        def unpack(raw: bytes) -> Iterator[bytes]:
-            rest = raw
-            while rest:
-                yield inflate.decompress(rest, _PIECE_BYTES)
-                rest = inflate.unconsumed_tail
-
-        return unpack
 
 
 @contextmanager
@@ -286,11 +212,3 @@ def refused_address(name: str, address: Address) -> Iterator[None]:
             hint="correct the variable, or unset it",
             code="BAD_CERTIFICATES",
         ) from None
-
-
-def _milliseconds(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if 0 <= value < 1e9 else None

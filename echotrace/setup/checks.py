@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from echotrace.errors import EchoTraceError, ExitCode
+from echotrace.errors import EchoTraceError, ExitCode, InternalError
 from echotrace.setup.providers import facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from echotrace.config.settings import Settings
+    from echotrace.providers.llm.base import LlmProvider
     from echotrace.setup.ollama import OllamaFound
 
 __all__ = ["CheckName", "CheckResult", "check_llm", "check_ollama", "check_stt"]
@@ -50,15 +51,13 @@ def check_ollama(found: OllamaFound) -> CheckResult:
 
 
 async def check_llm(settings: Settings, environ: Mapping[str, str]) -> CheckResult:
-    """Send the warm-up and one timed request to the provider of ``settings``.
+    """Send a cold and a warm request to the provider of ``settings``; the warm one is told.
 
     Args:
         settings: with the provider to check; None lets the choice of a run decide.
         environ: holds the keys, also those that are not stored yet.
     """
-    from echotrace.providers.llm.base import PROBE_PROMPT, SYSTEM_PROMPT
     from echotrace.providers.llm.choose import build, choose
-    from echotrace.providers.llm.measure import take_sample, warm_up
 
     try:
         choice = choose(settings, environ=environ)
@@ -66,23 +65,46 @@ async def check_llm(settings: Settings, environ: Mapping[str, str]) -> CheckResu
             return CheckResult(ok=True, text="[MOCK] simulated times, never scored")
         provider = build(choice, settings)
         try:
-            limit_s = settings.llm.timeout_s
-            await warm_up(provider, limit_s=limit_s)
-            sample = await take_sample(
-                provider,
-                prompt=PROBE_PROMPT,
-                system=SYSTEM_PROMPT,
-                max_tokens=settings.llm.max_tokens,
-                limit_s=limit_s,
-            )
+            ttft_ms = await _ask(provider, settings)
         finally:
             await provider.close()
     except EchoTraceError as error:
         return _failed(error, settings)
-    return CheckResult(
-        ok=True,
-        text=f"{provider.model} at {provider.sent_to}: first token after {sample.ttft_ms:.0f} ms",
-    )
+    where = f" at {provider.sent_to}" if provider.sent_to else ""
+    name = provider.model or provider.name
+    return CheckResult(ok=True, text=f"{name}{where}: first token after {ttft_ms:.0f} ms")
+
+
+async def _ask(provider: LlmProvider, settings: Settings) -> float:
+    """Return the time to the first token of a warm request.
+
+    Raises:
+        EchoTraceError: it cannot be asked, or a request failed.
+    """
+    from time import perf_counter_ns
+
+    from echotrace.providers.llm.base import BUILT_IN_PROMPT
+    from echotrace.providers.llm.measure import take_sample
+    from echotrace.providers.taken import Due
+
+    provider.check()
+    await provider.prepare()
+    origin_ns = perf_counter_ns()
+    ttft_ms = None
+    for index in range(2):
+        taken = await take_sample(
+            provider,
+            prompt=BUILT_IN_PROMPT,
+            max_tokens=settings.llm.max_tokens,
+            limit_s=settings.llm.timeout_s,
+            due=Due(index=index, cold=index == 0, due_ns=perf_counter_ns(), origin_ns=origin_ns),
+        )
+        if taken.error is not None:
+            raise taken.error
+        ttft_ms = taken.sample.ttft_ms
+    if ttft_ms is None:
+        raise InternalError("a request that was answered has no time to its first token")
+    return ttft_ms
 
 
 def check_stt(name: str, settings: Settings) -> CheckResult:
@@ -132,9 +154,10 @@ def _failed(error: EchoTraceError, settings: Settings) -> CheckResult:
         hint = "echotrace setup --allow-download lets it be fetched when it is first used"
     if error.code == "LLM_CONNECTION_REFUSED" and (settings.llm.provider or "") == "ollama":
         hint = "start it with: ollama serve"
-    key_from = facts_of((settings.llm.provider or "").partition(":")[0]).key_from
-    if error.code == "LLM_KEY_REFUSED" and key_from:
-        hint = f"copy the key again from {key_from}"
+    facts = facts_of((settings.llm.provider or "").partition(":")[0])
+    of_vendor = facts.vendor_address is None or settings.llm.base_url is None
+    if error.code == "LLM_KEY_REFUSED" and facts.key_from and of_vendor:
+        hint = f"copy the key again from {facts.key_from}"
     return CheckResult(
         ok=False,
         text=error.what,

@@ -59,7 +59,9 @@ class Detected:
     """Everything that the questions and their defaults depend on.
 
     ``base`` is what a run would use now, environment included; ``overrides`` names for a setting
-    the variable or project file that wins over whatever is written.
+    the variable or project file that wins over whatever is written. ``addresses`` are the variables
+    of providers that hold an address, as they are; ``refused`` names the keys that a server did not
+    take, or missed.
     """
 
     saved: Saved
@@ -68,6 +70,8 @@ class Detected:
     ollama: OllamaFound
     keys: Mapping[str, KeyFound] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
 
 
 def detect(
@@ -97,6 +101,7 @@ def detect(
         ollama=look_for_ollama(base, environ),
         machine=look_at_machine(tuple(size.name for size in WHISPER_SIZES)),
         overrides=_overrides(environ, cwd),
+        addresses=_addresses(environ),
     )
 
 
@@ -167,6 +172,12 @@ def _keys(environ: Mapping[str, str], secrets_path: Path) -> dict[str, KeyFound]
             in_environment = bool(environ.get(variable, "").strip())
             found[variable] = KeyFound(secret=secret, in_environment=in_environment)
     return found
+
+
+def _addresses(environ: Mapping[str, str]) -> dict[str, str]:
+    variables = (facts_of(name).address_variable for name in provider_names())
+    found = {name: environ.get(name, "").strip() for name in variables if name}
+    return {name: value for name, value in found.items() if value}
 
 
 def _overrides(environ: Mapping[str, str], cwd: Path | None) -> dict[str, str]:

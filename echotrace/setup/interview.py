@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from echotrace.errors import UsageError
+from echotrace.setup.accept import accept
 from echotrace.setup.answers import Answers, answers_of
 from echotrace.setup.checks import CheckName, CheckResult
 from echotrace.setup.detect import Detected
 from echotrace.setup.providers import facts_of
 from echotrace.setup.question import Option, Question, pick
-from echotrace.setup.questions import accept, needed, question
+from echotrace.setup.questions import needed, question
 
 if TYPE_CHECKING:
     from echotrace.setup.ollama import OllamaFound
@@ -43,7 +44,7 @@ _COURSE: tuple[str, ...] = (
 _DEPENDENT: dict[str, tuple[str, ...]] = {
     "network": ("provider", "download", "check stt", "check gold"),
     "provider": ("address", "key", "model", "check ollama", "check llm"),
-    "address": ("check ollama", "check llm"),
+    "address": ("key", "model", "check ollama", "check llm"),
     "key": ("check llm",),
     "model": ("check llm",),
     "stt": ("device", "download", "check stt"),
@@ -203,7 +204,8 @@ class Interview:
         if found is not None and found.in_environment:
             return False
         others = {name: key for name, key in self.detected.keys.items() if name != variable}
-        self.detected = replace(self.detected, keys=others)
+        refused = self.detected.refused | {variable}
+        self.detected = replace(self.detected, keys=others, refused=refused)
         return bool(variable)
 
     def _decide(self, name: CheckName, value: str) -> None:

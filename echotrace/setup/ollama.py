@@ -37,19 +37,19 @@ def look_for_ollama(settings: Settings, environ: Mapping[str, str]) -> OllamaFou
     """
     from dataclasses import replace
 
-    from echotrace.providers.llm.choose import choose
+    from echotrace.providers.llm.access import access
 
-    llm = replace(settings.llm, provider="ollama", model=None)
+    chosen = (settings.llm.provider or "").partition(":")[0]
+    if chosen not in ("", "ollama"):  # the address is of another provider
+        settings = replace(settings, llm=replace(settings.llm, base_url=None))
     try:
-        choice = choose(replace(settings, llm=llm), environ=environ)
+        found = access("ollama", settings, None, environ)
     except ConfigError as error:
         return OllamaFound(address="", problem=error.what, hint=error.hint)
-    address = choice.address
-    if address is None:
-        return OllamaFound(address="", problem="it has no address")
-    if choice.blocked is not None:
-        return OllamaFound(address=address.shown, problem=f"not asked: {choice.blocked.why}")
-    headers = {} if choice.key is None else {"authorization": f"Bearer {choice.key.reveal()}"}
+    address, blocked = found.address, found.blocked
+    if blocked is not None:
+        return OllamaFound(address=address.shown, problem=f"not asked: {blocked.why}")
+    headers = {} if found.key is None else {"authorization": f"Bearer {found.key.reveal()}"}
     problem, body = _get(f"{address.url}/api/tags", headers, loopback=address.loopback)
     if problem:
         hint = "ollama serve" if address.loopback else "check OLLAMA_HOST"

@@ -8,7 +8,10 @@ from difflib import get_close_matches
 
 from echotrace.errors import UsageError
 
-__all__ = ["Option", "Question", "pick", "refuse_key"]
+__all__ = ["NONE", "VENDOR", "Option", "Question", "pick", "refuse_key"]
+
+NONE = "none"
+VENDOR = "vendor"
 
 _LIKE_A_KEY = re.compile(
     r"(gsk|sk|hf|xai|pk|key)[-_][A-Za-z0-9_-]{16,}"

@@ -1,18 +1,14 @@
-"""The questions: which are needed, how they read, and what an answer to them changes."""
+"""The questions: which are needed, and how they read."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from echotrace.config.secrets import Secret, get_secret
-from echotrace.errors import MissingDependencyError, ProviderError, UsageError
-from echotrace.setup.providers import facts_of, provider_names
-from echotrace.setup.question import Option, Question, refuse_key
+from echotrace.setup.providers import ProviderFacts, facts_of, provider_names
+from echotrace.setup.question import NONE, VENDOR, Option, Question
 from echotrace.setup.speech_models import (
     SPHINX_SECONDS_PER_MINUTE,
+    WHISPER,
     WHISPER_SIZES,
     WhisperSize,
     seconds_per_minute,
@@ -22,34 +18,23 @@ if TYPE_CHECKING:
     from echotrace.setup.answers import Answers
     from echotrace.setup.detect import Detected
 
-__all__ = [
-    "accept",
-    "check_engine",
-    "check_profile",
-    "check_provider",
-    "default_model",
-    "default_provider",
-    "key_of",
-    "needed",
-    "question",
-    "whisper_size",
-]
-
-NONE = "none"
-_WHISPER = "faster-whisper:"
-_MOST_CHARS = 200
+__all__ = ["default_model", "default_provider", "needed", "question", "whisper_size"]
 
 
 def needed(name: str, detected: Detected, answers: Answers) -> bool:
     """Whether a question has to be asked, given the answers so far."""
     provider = facts_of(answers.provider or "")
     if name == "address":
+        if provider.vendor_address is not None:
+            return True
         saved = detected.saved.settings.llm
         old = (saved.provider or "").partition(":")[0]
         return saved.base_url is not None and answers.provider != old and not provider.simulated
     if name == "key":
         variable = provider.key_variable
-        return variable is not None and variable not in detected.keys
+        if variable is None or variable in detected.keys:
+            return False
+        return variable in detected.refused or not _keyless(answers)
     if name == "model":
         return answers.provider is not None and not provider.simulated
     if name == "device":
@@ -78,138 +63,6 @@ def question(name: str, detected: Detected, answers: Answers) -> Question:
     return makers[name](detected, answers)
 
 
-def accept(name: str, value: str, detected: Detected, answers: Answers) -> Answers:
-    """Return the answers with this one; a change of provider forgets its model.
-
-    Raises:
-        UsageError: the value cannot be used; no message contains a key.
-    """
-    if name == "network":
-        return replace(answers, offline=value == "no")
-    if name == "provider":
-        provider = check_provider(value)
-        same = answers.provider in (provider, None)
-        return replace(answers, provider=provider, model=answers.model if same else None)
-    if name == "address":
-        return answers if value == "keep" else replace(answers, base_url=None)
-    if name == "key":
-        return answers.with_key(key_of(answers.provider or "", value))
-    if name == "model":
-        return replace(answers, model=check_model(value))
-    if name == "stt":
-        return replace(answers, stt=check_engine(value, detected, answers))
-    if name == "gold":
-        gold = None if value == NONE else check_engine(value, detected, answers)
-        if gold == "auto":
-            raise UsageError("the gold transcript needs an engine by name", hint="large-v3")
-        return replace(answers, gold=gold)
-    if name == "device":
-        return replace(answers, device="cuda" if value == "yes" else "cpu")
-    if name == "download":
-        return replace(answers, allow_download=value == "yes")
-    return replace(answers, profile=check_profile(value, detected))
-
-
-def check_provider(name: str) -> str:
-    """Return the name of a provider.
-
-    Raises:
-        UsageError: none is called so; it gives the nearest.
-    """
-    from difflib import get_close_matches
-
-    if name in provider_names():
-        return name
-    refuse_key(name)
-    near = get_close_matches(name.lower(), provider_names(), n=1)
-    raise UsageError(
-        f"no language model provider is called {name[:40]!r}",
-        why=f"known are {', '.join(provider_names())}",
-        hint=f"did you mean {near[0]}?" if near else "take one of those",
-        code="UNKNOWN_PROVIDER",
-    )
-
-
-def check_model(name: str) -> str:
-    """Return the name of a model.
-
-    Raises:
-        UsageError: it cannot be one, or looks like a key, which is not repeated.
-    """
-    text = name.strip()
-    refuse_key(text)
-    if not text or len(text) > _MOST_CHARS or not text.isprintable():
-        raise UsageError("a model's name is one line of printable text", code="BAD_MODEL")
-    return text
-
-
-def check_engine(name: str, detected: Detected, answers: Answers) -> str:
-    """Return an engine as the settings name it: ``small`` and a folder are completed.
-
-    Raises:
-        UsageError: no engine or model is called so.
-    """
-    from echotrace.providers.stt.choose import named_engine
-
-    text = name.strip()
-    refuse_key(text)
-    provider, _, model = text.partition(":")
-    if text in {size.name for size in WHISPER_SIZES}:
-        text = _WHISPER + text
-    elif os.path.isdir(os.path.expanduser(model if provider == "faster-whisper" else text)):  # noqa: PTH111, PTH112 - a NUL byte or no home is no error here
-        folder = os.path.expanduser(model if provider == "faster-whisper" else text)  # noqa: PTH111 - as above
-        text = _WHISPER + str(Path(folder).resolve())  # a configuration is read in every folder
-    if text == "auto":
-        return text
-    try:
-        named_engine(text, answers.as_settings(detected.base))
-    except MissingDependencyError as error:
-        if error.code == "MODEL_FOLDER":
-            raise UsageError(error.what, why=error.why, hint=error.hint, code=error.code) from None
-    except ProviderError:  # a server that has no key yet; trying the engine says so
-        pass
-    return text
-
-
-def check_profile(name: str, detected: Detected) -> str:
-    """Return the name of a threshold profile of the user's file.
-
-    Raises:
-        UsageError: there is none of this name.
-    """
-    known = detected.saved.profiles
-    if name in known:
-        return name
-    from echotrace.config.describe import nearest
-
-    refuse_key(name)
-    close = nearest(name, list(known))
-    raise UsageError(
-        f"unknown profile {name[:40]!r}",
-        why=f"the profiles are: {', '.join(known)}",
-        hint=f"did you mean {close}?"
-        if close
-        else f"define it as [profiles.NAME] in {detected.saved.config_path}",
-        code="UNKNOWN_PROFILE",
-    )
-
-
-def key_of(provider: str, value: str) -> Secret:
-    """Return a typed key as a secret.
-
-    Raises:
-        UsageError: the provider takes none.
-        ConfigError: it holds a character that no key has; the message does not repeat it.
-    """
-    variable = facts_of(provider).key_variable
-    if variable is None:
-        raise UsageError(f"{provider} takes no key")
-    secret = get_secret(variable, {variable: value}, None)
-    if secret is None:
-        raise UsageError("an empty text is no key", code="NO_ANSWER")
-    return secret
-
-
 def default_provider(detected: Detected) -> str:
     """Return the provider that the file names, else the best of what is here."""
     saved = (detected.base.llm.provider or "").partition(":")[0]
@@ -231,13 +84,41 @@ def default_model(detected: Detected, answers: Answers) -> str | None:
         return answers.model
     if answers.provider == "ollama":
         return detected.ollama.models[0] if detected.ollama.models else None
-    return facts_of(answers.provider or "").default_model
+    facts = facts_of(answers.provider or "")
+    address = answers.base_url or detected.addresses.get(facts.address_variable or "")
+    if facts.vendor_address is not None and address and not _is_vendors(address):
+        return None  # the server's own list decides
+    return facts.default_model
+
+
+def _is_vendors(address: str) -> bool:
+    from echotrace.errors import ConfigError
+    from echotrace.providers.address import parse_address
+    from echotrace.providers.openai_api import is_vendor
+
+    try:
+        return is_vendor(parse_address(address, origin="this"))
+    except ConfigError:
+        return False
+
+
+def _keyless(answers: Answers) -> bool:
+    """Whether the server is one of this machine, which needs no key."""
+    from echotrace.errors import ConfigError
+    from echotrace.providers.address import parse_address
+
+    if facts_of(answers.provider or "").vendor_address is None or answers.base_url is None:
+        return False
+    try:
+        return parse_address(answers.base_url, origin="this").loopback
+    except ConfigError:
+        return False
 
 
 def whisper_size(engine: str | None) -> WhisperSize | None:
     """Return the size that an engine's name means, None for any other engine."""
     for size in WHISPER_SIZES:
-        if engine == _WHISPER + size.name:
+        if engine == WHISPER + size.name:
             return size
     return None
 
@@ -293,10 +174,15 @@ def _provider_label(name: str, detected: Detected, answers: Answers) -> str:
         state = f"{count} model{'s' * (count != 1)} here" if count else detected.ollama.problem
     if answers.offline and not facts.local:
         state = "not possible offline"
+        if facts.vendor_address is not None:
+            state = "offline only on this machine"
     return " - ".join(part for part in (facts.words, state) if part)
 
 
 def _address(detected: Detected, answers: Answers) -> Question:
+    facts = facts_of(answers.provider or "")
+    if facts.vendor_address is not None:
+        return _any_address(facts, detected, answers)
     return Question(
         name="address",
         title=f"Is {detected.saved.settings.llm.base_url} the address of {answers.provider}, too?",
@@ -310,14 +196,36 @@ def _address(detected: Detected, answers: Answers) -> Question:
     )
 
 
+def _any_address(facts: ProviderFacts, detected: Detected, answers: Answers) -> Question:
+    saved = detected.saved.settings.llm
+    old = (saved.provider or "").partition(":")[0]
+    foreign = old not in ("", facts.name) and answers.base_url == saved.base_url
+    known = None if foreign else answers.base_url
+    return Question(
+        name="address",
+        title="Where is the server?",
+        flag="--llm-base-url",
+        text=(
+            "Any server that speaks the protocol: vLLM, llama.cpp, LM Studio, OpenRouter.",
+            "Type its address, such as http://127.0.0.1:8000/v1; on this machine it needs no key.",
+        ),
+        options=(Option(value=VENDOR, label=f"{facts.vendor_address}"),),
+        default=known or detected.addresses.get(facts.address_variable or "") or VENDOR,
+        open_ended=True,
+    )
+
+
 def _key(detected: Detected, answers: Answers) -> Question:
     facts = facts_of(answers.provider or "")
+    giver = f"{facts.key_from} gives one."
+    if facts.vendor_address is not None and answers.base_url is not None:
+        giver = f"The one that {answers.base_url} takes."
     return Question(
         name="key",
         title=f"Key of {facts.name}",
         flag=f"{facts.key_variable} in the environment, with --from-env",
         text=(
-            f"{facts.key_from} gives one.",
+            giver,
             "It stays hidden and is stored for you alone. Enter without a key goes back.",
         ),
         hidden=True,

@@ -11,7 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SPHINX_SECONDS_PER_MINUTE", "WHISPER_SIZES", "WhisperSize", "seconds_per_minute"]
+__all__ = [
+    "SPHINX_SECONDS_PER_MINUTE",
+    "WHISPER",
+    "WHISPER_SIZES",
+    "WhisperSize",
+    "seconds_per_minute",
+]
+
+WHISPER = "faster-whisper:"
+"""What precedes a size, or a folder, in the name of an engine."""
 
 _MEASURED_CORES = 2
 _MOST_CORES = 4

@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from echotrace.setup.answers import Answers, answers_of
-from echotrace.setup.providers import facts_of
-from echotrace.setup.questions import (
+from echotrace.setup.accept import (
+    check_address,
     check_engine,
     check_model,
     check_profile,
     check_provider,
-    default_model,
-    default_provider,
 )
+from echotrace.setup.answers import Answers, answers_of
+from echotrace.setup.providers import facts_of
+from echotrace.setup.questions import default_model, default_provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,7 @@ class Flags:
 
     provider: str | None = None
     model: str | None = None
+    base_url: str | None = None
     stt: str | None = None
     gold: str | None = None
     profile: str | None = None
@@ -89,7 +90,7 @@ def due_checks(detected: Detected, flags: Flags, answers: Answers) -> tuple[Chec
     before = answers_of(detected.saved.settings)
     llm = ("provider", "model", "base_url", "offline")
     due: list[CheckName] = []
-    named = flags.provider or flags.model or answers.keys
+    named = flags.provider or flags.model or flags.base_url or answers.keys
     if answers.provider and (named or _differ(before, answers, llm)):
         due.append("llm")
     heard = ("device", "allow_download")
@@ -114,6 +115,9 @@ def _language_model(detected: Detected, flags: Flags, answers: Answers) -> Answe
         kept = None if answers.base_url == theirs else answers.base_url
         model = answers.model if answers.provider is None else None
         answers = replace(answers, provider=provider, model=model, base_url=kept)
+    if flags.base_url is not None:
+        base_url = check_address(flags.base_url, provider or "", origin="--llm-base-url")
+        answers = replace(answers, base_url=base_url)
     if flags.model is not None:
         return replace(answers, model=check_model(flags.model))
     touched = flags.provider is not None or flags.from_env or not flags.any

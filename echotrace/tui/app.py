@@ -21,9 +21,11 @@ from echotrace.errors import ExitCode
 from echotrace.render.console.plain import clean
 from echotrace.tui.commands import COMMANDS
 from echotrace.tui.job import Job
+from echotrace.tui.requests import is_probe_only
 from echotrace.tui.runner import Runner
 from echotrace.tui.screens.overview import OverviewScreen
 from echotrace.tui.state import Phase, RunLog
+from echotrace.tui.widgets.probes import why_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +45,17 @@ _SIGNALS = {
 }
 
 _OVERVIEW_ONLY = frozenset(
-    {"rerun", "export", "help", "zoom", "next_report", "previous_report", "turns", "words"}
+    {
+        "rerun",
+        "export",
+        "help",
+        "zoom",
+        "next_report",
+        "previous_report",
+        "turns",
+        "words",
+        "probes",
+    }
 )
 """Actions whose keys a dialog does not answer."""
 
@@ -59,6 +71,7 @@ _KEY_HELP = {
     "export": "Write the report as JSON to a file that you name",
     "turns": "Go to the turns of the call, the worst first",
     "words": "Go to the misheard words, the best explained first; enter opens one",
+    "probes": "Go to the requests of the probes; enter shows where one's time went",
     "next_report": "Next report",
     "previous_report": "Previous report",
     "quit": "Quit; before the end of a run that cancels it",
@@ -98,6 +111,7 @@ class EchoTraceApp(App[None]):
         Binding("e", "export", "Export JSON", tooltip="Write the report", id="report.export"),
         Binding("t", "turns", "Turns", tooltip="Go to the turns", id="view.turns"),
         Binding("w", "words", "Words", tooltip="Go to the misheard words", id="view.words"),
+        Binding("a", "probes", "Probes", tooltip="Go to the probes", id="view.probes"),
         Binding("n,right_square_bracket", "next_report", "Next", show=False, id="report.next"),
         Binding(
             "p,left_square_bracket", "previous_report", "Previous", show=False, id="report.previous"
@@ -294,6 +308,14 @@ class EchoTraceApp(App[None]):
         """Put the cursor among the misheard words."""
         self._overview.focus_words()
 
+    def action_probes(self) -> None:
+        """Put the cursor among the requests of the probes, or tell why there are none."""
+        if self._overview.has_class("-probes"):
+            self._overview.focus_probes()
+        else:
+            told = f"no request was made: {why_none(self.logs[self.shown].report)}"
+            self.notify(clean(told), severity="warning", markup=False)
+
     def action_zoom(self) -> None:
         """Let the panel with the focus fill the screen, or give the screen back."""
         if self._overview.maximized is not None:
@@ -339,6 +361,8 @@ class EchoTraceApp(App[None]):
             return self._overview.has_class("-turns")
         if action == "words":
             return self._overview.has_class("-words")
+        if action == "probes":
+            return self._overview.has_class("-probes") or bool(why_none(log.report))
         return len(self.logs) > 1 or action not in ("next_report", "previous_report")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -352,6 +376,8 @@ class EchoTraceApp(App[None]):
 
 def _entry(log: RunLog) -> tuple[str, str]:
     if log.report is not None:
+        if is_probe_only(log.report):
+            return log.job.name, "probes"
         value = log.report.score.value
         return log.job.name, f"{value:.0f} / 100" if value is not None else "n/a"
     return log.job.name, log.phase.value

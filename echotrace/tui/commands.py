@@ -22,6 +22,7 @@ COMMANDS = (
     Command("report: previous", "Show the previous report of this session", "previous_report"),
     Command("view: turns", "Go to the turns of the call, the worst first", "turns"),
     Command("view: words", "Go to the misheard words; enter opens one", "words"),
+    Command("view: probes", "Go to the probes' requests; enter opens one", "probes"),
     Command("view: panel to full screen", "Let the panel with the focus fill the screen", "zoom"),
     Command("view: dark or light", "Switch between the dark and the light theme", "dark_light"),
     Command("view: theme", "Choose another theme", "change_theme"),

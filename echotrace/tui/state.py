@@ -26,6 +26,7 @@ SPAN_OF_STAGE = {
     "turns": "turn_analysis",
     "transcription": "stt_audit",
     "llm": "llm_ttft",
+    "tts": "tts_ttfa",
 }
 """A built-in stage's span; a contributor's analyzer has one of its own name."""
 

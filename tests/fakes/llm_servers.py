@@ -1,4 +1,4 @@
-"""Local servers that speak Groq's and Ollama's streaming protocols byte by byte.
+"""Local servers that speak Groq's, OpenAI's and Ollama's streaming protocols byte by byte.
 
 A reply is a list of steps that the test writes, so that every fault a real server or a proxy can
 have is sent over a real socket. Each step is stamped with CLOCK_MONOTONIC before it is sent.
@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+CHATS = ("/openai/v1/chat/completions", "/v1/chat/completions", "/api/chat")
+LISTINGS = ("/openai/v1/models", "/v1/models", "/api/tags")
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class LlmServer:
         self.connections = 0
         self.chats: list[Seen] = []
         self.listings = 0
+        self.listing_connections: list[int] = []
         self.strays: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -148,10 +153,11 @@ class LlmServer:
         body = reader.read(int(headers.get("content-length", "0")))
         received_ns = time.monotonic_ns()
         method, path = line[0], line[1]
-        if method == "GET" and path in ("/openai/v1/models", "/api/tags"):
+        if method == "GET" and path in LISTINGS:
             self.listings += 1
+            self.listing_connections.append(number)
             return self._send(client, _listing(path, self._models), None)
-        if (method, path) not in (("POST", "/openai/v1/chat/completions"), ("POST", "/api/chat")):
+        if method != "POST" or path not in CHATS:
             self.strays.append(f"{method} {path}")
             return self._send(client, error(404, "<html>no such page</html>", "text/html"), None)
         seen = Seen(len(self.chats), path, headers, json.loads(body), number, received_ns)
@@ -286,6 +292,16 @@ def groq_answer(*words: str, first_s: float = 0.0, gap_s: float = 0.0, **more: A
     for word in words:
         steps += [groq_chunk({"content": word}), Pause(gap_s)]
     return Reply(steps=(*steps, groq_end(len(words)), DONE), **more)
+
+
+def openai_answer(*words: str, first_s: float = 0.0, gap_s: float = 0.0, **more: Any) -> Reply:
+    """OpenAI's ordinary stream: as Groq's, but usage comes in a chunk of its own at the end."""
+    steps: list[Step] = [groq_chunk({"role": "assistant", "content": ""}), Pause(first_s)]
+    for word in words:
+        steps += [groq_chunk({"content": word}), Pause(gap_s)]
+    usage = {"prompt_tokens": 9, "completion_tokens": len(words), "total_tokens": 9 + len(words)}
+    end = (groq_chunk({}, "stop"), groq_chunk(None, usage=usage), DONE)
+    return Reply(steps=(*steps, *end), **more)
 
 
 def ollama_part(content: str = "", *, done: bool = False, **more: Any) -> bytes:

@@ -460,7 +460,6 @@ def hostile_report() -> Report:
         ),
         probes=Probes(
             llm=replace(whole.probes.llm, provider=bad, model=bad, ttft_ms=lost, sent_to=bad),
-            tts={bad: bad},
         ),
         latency=replace(
             whole.latency,

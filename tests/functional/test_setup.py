@@ -13,6 +13,7 @@ from tests.fakes.llm_servers import (
     error,
     groq_answer,
     ollama_answer,
+    openai_answer,
 )
 from tests.fakes.terminal import CTRL_C, CTRL_D, Terminal
 
@@ -144,12 +145,44 @@ def test_ollama_from_the_first_question_to_a_run_that_uses_it(home, ollama):
     assert not secrets_of(home).exists()
 
 
+def test_a_local_openai_server_from_the_first_question_to_a_run_that_uses_it(home):
+    with LlmServer(lambda seen: openai_answer("Yes", " sir")) as server, terminal(home) as screen:
+        screen.answer(NETWORK, "no").answer(PROVIDER, "openai")
+        screen.answer("Where is the server?", f"{server.host}/v1")
+        screen.answer("Which model of openai?", "my-model").expect("first token after")
+        screen.answer(STT, "sphinx").answer(GOLD_TITLE, "").answer(WRITE, "")
+        assert screen.wait() == 0, screen.text
+        assert "Key of openai" not in screen.text
+        probe = probe_of(home)
+        assert (probe["provider"], probe["model"]) == ("openai", "my-model")
+        assert (probe["sent_to"], probe["ttft_ms"]["status"]) == (server.host, "measured")
+        assert {chat.path for chat in server.chats} == {"/v1/chat/completions"}
+    assert not secrets_of(home).exists()
+
+
+def test_an_openai_server_by_flags(home):
+    def answer(seen):
+        key = seen.headers.get("authorization")
+        return openai_answer("Yes") if key is None else error(401, {"error": {"message": key}})
+
+    with LlmServer(answer, models=("served",)) as server:
+        address = ("--llm-base-url", f"{server.url}/v1")
+        result = setup(home, "--yes", "--provider", "openai", *address)
+        assert result.code == 0, result.stderr
+        assert "served at" in result.stderr
+        wanted = f'[llm]\nprovider = "openai"\nbase_url = "{server.url}/v1"\n'
+        assert config_of(home).read_text() == wanted
+        refused = setup(home, "--yes", "--provider", "openai", *address, OPENAI_API_KEY=KEY)
+        assert (refused.code, "refused the key" in refused.stderr) == (4, True)
+    assert_key_is_nowhere((refused.stdout + refused.stderr).encode(), home)
+
+
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["ctrl-c", "end-of-input"])
 @pytest.mark.parametrize(
     "index", range(len(GROQ_COURSE)), ids=[item[0][:12] for item in GROQ_COURSE]
 )
 def test_leaving_at_any_prompt_writes_nothing(home, groq, index, key):
-    with terminal(home, GROQ_BASE_URL=groq.url) as screen:
+    with terminal(home, "--skip-tests", GROQ_BASE_URL=groq.url) as screen:
         for title, text in GROQ_COURSE[:index]:
             screen.answer(title, text)
         screen.expect(GROQ_COURSE[index][0]).prompt()
@@ -290,6 +323,12 @@ def test_only_what_is_named_is_touched_and_comments_stay(home):
         (("--yes", "--stt", "small"), 5, ("small", "--allow-download")),
         (("--yes", "--provider", "groq"), 4, ("GROQ_API_KEY",)),
         (("--yes", "--provider", "ollama"), 4, ("ollama serve",)),
+        (("--yes", "--provider", "openai"), 4, ("OPENAI_API_KEY",)),
+        (
+            ("--yes", "--provider", "openai", "--llm-base-url", "h?v=1"),
+            2,
+            ("--llm-base-url is not the address", "has a query"),
+        ),
         (("--yes", "--provider", "groq", "--model", KEY), 2, ("looks like a key",)),
         (("--yes", "--provider", KEY), 2, ("looks like a key",)),
         (("--yes", "--provider", "groq", "--offline"), 4, ("--offline",)),

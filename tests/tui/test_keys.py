@@ -10,9 +10,10 @@ from echotrace.tui.app import EchoTraceApp
 from echotrace.tui.commands import COMMANDS
 from echotrace.tui.screens.export import ExportScreen
 from echotrace.tui.screens.help import HelpScreen
-from echotrace.tui.screens.word import WordScreen
+from echotrace.tui.screens.sheet import SheetScreen
 from echotrace.tui.widgets.misheard import MisheardTable
 from echotrace.tui.widgets.panel import Panel
+from echotrace.tui.widgets.request_table import RequestTable
 from echotrace.tui.widgets.turns import TurnTable
 from tests.fakes.reports import call_report, complete_report, mock_report
 from tests.fakes.tui_apps import demo_jobs, saved_app, screen_text, settled, until
@@ -28,7 +29,8 @@ def drive(app, steps, size=(80, 40)):
 
 
 def test_every_binding_of_ours_has_an_id():
-    ours = (Panel, TurnTable, MisheardTable, HelpScreen, ExportScreen, WordScreen)
+    tables = (TurnTable, MisheardTable, RequestTable)
+    ours = (Panel, *tables, HelpScreen, ExportScreen, SheetScreen)
     for owner in (EchoTraceApp, *ours):
         for binding in owner.__dict__["BINDINGS"]:
             assert isinstance(binding, Binding)

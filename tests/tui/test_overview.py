@@ -8,6 +8,7 @@ import pytest
 
 from echotrace.model.report import AnalyzerResult
 from echotrace.tui.driver import terminal_stream
+from tests.fakes.probe_reports import cost
 from tests.fakes.reports import (
     HOSTILE,
     SAMPLES,
@@ -210,10 +211,10 @@ def test_a_result_of_any_shape_is_flattened():
 
 
 def test_parts_of_a_report_without_a_panel_of_their_own_are_shown_too():
-    report = replace(complete_report(), cost={"usd": {"llm": 0.01}})
+    report = replace(complete_report(), cost=cost())
     shown = look(saved_app(report), (160, 60))
     assert "Cost" in shown
-    assert "usd.llm  0.01" in shown
+    assert "$0.0000634" in shown
 
 
 def test_resizing_keeps_everything_in_place():

@@ -6,6 +6,7 @@ State is asserted elsewhere; these catch what a state test cannot see: a layout 
 import pytest
 
 from tests.fakes.audit_reports import AUDITS
+from tests.fakes.probe_reports import probe_only_report, probed_report
 from tests.fakes.reports import SAMPLES
 from tests.fakes.tui_apps import SIZES, saved_app, settled, still_app, tell_still
 
@@ -85,6 +86,21 @@ def test_one_word(snap_compare, state, size):
 
     app = saved_app(AUDITS[state]())
     assert snap_compare(app, terminal_size=size, run_before=open_it)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_probes_without_a_recording(snap_compare, size):
+    app = saved_app(probe_only_report())
+    assert snap_compare(app, terminal_size=size, run_before=settled)
+
+
+def test_one_request(snap_compare):
+    async def open_it(pilot):
+        await settled(pilot)
+        await pilot.press("a", "enter")
+        await settled(pilot)
+
+    assert snap_compare(saved_app(probed_report()), terminal_size=(80, 24), run_before=open_it)
 
 
 @pytest.mark.parametrize("width", [40, 200])

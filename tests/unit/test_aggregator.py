@@ -7,8 +7,18 @@ from hypothesis import strategies as st
 from echotrace.aggregator import Parts, aggregate
 from echotrace.config.settings import Settings
 from echotrace.config.thresholds import Thresholds
-from echotrace.model.measure import Measurement, RunStatus
-from echotrace.model.report import AnalyzerResult, LlmProbe, Source, SttTiming
+from echotrace.model.measure import Measurement, RunStatus, Status
+from echotrace.model.report import (
+    AnalyzerResult,
+    LlmProbe,
+    LlmSample,
+    Report,
+    Source,
+    SpanRecord,
+    SttTiming,
+    TtsProbe,
+)
+from echotrace.stats.percentiles import percentiles
 from tests.fakes.reports import complete_report
 
 REPORT = complete_report()
@@ -191,3 +201,86 @@ def test_a_run_is_partial_when_something_asked_for_is_unavailable():
     assert aggregate(parts(analyzers=dict.fromkeys(STAGES, lost))).status is RunStatus.FAILED
     broken = replace(parts().llm, ttft_ms=Measurement.unavailable("ms", "refused"))
     assert aggregate(parts(llm=broken)).status is RunStatus.PARTIAL
+
+
+def tts_probe(ttfa, **changes):
+    values = dict.fromkeys(
+        ("ttfb_ms", "leading_silence_ms", "ttfa_ms", "rtf", "total_ms", "warm_up_ms"), ttfa
+    )
+    return TtsProbe(provider="openai", model="tts-1", voice=None, **(values | changes))
+
+
+def test_a_synthesiser_stands_beside_the_language_model_in_the_report():
+    probe = tts_probe(Measurement.measured(300.0, "ms"), samples_ms=(300.0, 420.0))
+    both = aggregate(parts(tts=probe))
+    assert (both.probes.tts, both.probes.llm.provider) == (probe, "groq")
+    assert both.latency.p99_ms.method == "LLM time to first token"
+    alone = aggregate(parts(llm=None, tts=probe))
+    assert (alone.probes.tts, alone.probes.llm) == (probe, None)
+    assert (alone.latency.p99_ms.value, alone.latency.p99_ms.n) == (420.0, 2)
+    assert alone.latency.p99_ms.method == "TTS time to first audio"
+    assert aggregate(parts(llm=None)).probes is None
+
+
+def test_a_synthesiser_that_did_not_answer_makes_the_run_partial():
+    lost = tts_probe(Measurement.unavailable("ms", "refused"))
+    report = aggregate(parts(tts=lost))
+    assert report.status is RunStatus.PARTIAL
+    assert report.score == aggregate(parts()).score
+
+
+@pytest.mark.parametrize(("ttfa_ms", "slow"), [(2000.0, False), (2001.0, True), (None, False)])
+def test_a_slow_synthesiser_is_judged_by_one_request_and_not_by_its_span(ttfa_ms, slow):
+    figure = (
+        Measurement.unavailable("ms", "refused")
+        if ttfa_ms is None
+        else Measurement.measured(ttfa_ms, "ms")
+    )
+    span = SpanRecord(
+        id=1,
+        name="tts_ttfa",
+        parent=None,
+        parent_id=None,
+        start_ms=0.0,
+        duration_ms=9000.0,
+        cpu_ms=None,
+        status="ok",
+    )
+    report = aggregate(parts(tts=tts_probe(figure), spans=(span,)))
+    assert report.latency.spans[0].slow is slow
+
+
+def test_from_100_samples_on_the_p99_line_is_the_percentile():
+    values = tuple(float(value) for value in range(1, 101))
+    probe = replace(
+        parts().llm, samples_ms=values, percentiles={"ttft_ms": percentiles(values, "ms")}
+    )
+    figure = aggregate(parts(llm=probe)).latency.p99_ms
+    assert (figure.status, figure.n) == (Status.MEASURED, 100)
+    assert figure.value == pytest.approx(99.0, abs=0.1)
+    without = aggregate(parts(llm=replace(probe, percentiles={}))).latency.p99_ms
+    assert (without.value, without.reason) == (100.0, "max of n=100")
+
+
+def test_pipeline_and_cost_are_in_the_report_of_a_probe_and_survive_its_json():
+    sample = LlmSample(
+        index=1,
+        cold=False,
+        status="ok",
+        start_ms=0.0,
+        ttft_ms=300.0,
+        ttfat_ms=300.0,
+        first_sentence_ms=400.0,
+        tokens=20,
+        tokens_counted=True,
+        prompt_tokens=60,
+    )
+    probe = replace(
+        parts().llm, model="openai/gpt-oss-20b", samples=(sample,), asked=1, sent_to="api.groq.com"
+    )
+    report = aggregate(parts(stages=("llm",), signal=None, transcription=None, llm=probe))
+    assert report.pipeline.total_ms.value == 900.0
+    assert report.cost.total_usd.value == pytest.approx((60 * 0.075 + 20 * 0.30) / 1e6)
+    assert Report.from_json(report.to_json()) == report
+    plain = aggregate(parts(stages=("signal",), transcription=None, llm=None))
+    assert (plain.pipeline, plain.cost) == (None, None)

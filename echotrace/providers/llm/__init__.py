@@ -1,1 +1,1 @@
-"""Language models behind one Protocol: groq, ollama and a mock, and the choice among them."""
+"""Language models behind one Protocol: groq, ollama, OpenAI-compatible servers and a mock."""

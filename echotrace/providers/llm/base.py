@@ -8,56 +8,102 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from echotrace.model.probes import ServerTimes
 from echotrace.providers.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from typing_extensions import Self
+
+    from echotrace.config.settings import Settings
+
 __all__ = [
-    "PROBE_PROMPT",
-    "SYSTEM_PROMPT",
-    "WARM_UP_PROMPT",
+    "BUILT_IN_PROMPT",
     "EventKind",
     "Exchange",
     "LlmProvider",
+    "Prompt",
     "TokenEvent",
+    "Turn",
 ]
 
-SYSTEM_PROMPT = (
-    "You are the voice agent of a bank's telephone line. Answer in one or two short spoken "
-    "sentences, without lists or markup."
-)
-PROBE_PROMPT = "I have lost my card. What should I do first?"
-WARM_UP_PROMPT = "Hello."
-
 EventKind = Literal["sent", "role", "reasoning", "answer", "done"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One message of a conversation; ``role`` is user or assistant."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a probe asks: the system prompt and the conversation so far, which ends with the user.
+
+    ``source`` is built-in, flag, file or call; ``system_source`` built-in or set.
+    """
+
+    system: str
+    turns: tuple[Turn, ...]
+    source: str = "built-in"
+    system_source: str = "built-in"
+
+    def messages(self) -> list[dict[str, str]]:
+        """Return the messages as chat servers take them."""
+        spoken = ({"role": turn.role, "content": turn.text} for turn in self.turns)
+        return [{"role": "system", "content": self.system}, *spoken]
+
+
+BUILT_IN_PROMPT = Prompt(
+    system="You are the voice agent of a bank's telephone line. Answer in one or two short spoken "
+    "sentences, without lists or markup.",
+    turns=(Turn(role="user", text="I have lost my card. What should I do first?"),),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenEvent:
     """One thing that happened in a streamed answer.
 
-    ``sent`` comes first: the moment the request began to go out on an open connection. ``role``
+    ``sent`` comes first: the moment the request began to go out on an open connection; its ``text``
+    may remark what a reader should know of the request. ``role``
     carries no token; ``reasoning`` and ``answer`` carry ``text``; ``done`` says that the model has
-    finished, with the server's own count of ``tokens`` when it gives one. ``at_ns`` is
-    ``time.perf_counter_ns()`` (CLOCK_MONOTONIC on Linux, the clock of the run's spans) of the bytes
-    that carried the event, taken as they left the socket.
+    finished, with the server's own count of ``tokens`` (those of the answer and of its reasoning),
+    of ``prompt_tokens`` and its own times in ``server`` where it gives them. There may be several
+    ``done`` events; what a later one knows is added. ``at_ns`` is ``time.perf_counter_ns()`` (the
+    clock of the run's spans) of the bytes that carried the event, taken as they left the socket.
     """
 
     kind: EventKind
     at_ns: int
     text: str = ""
     tokens: int | None = None
+    prompt_tokens: int | None = None
+    server: ServerTimes | None = None
 
 
 class LlmProvider(Protocol):
     """A language model that can be timed; one request at a time.
 
-    ``sent_to`` is the host that requests go to, None when nothing leaves the process. ``exchange``
-    is the latest HTTP exchange; ``requests_sent`` counts those that went out. Whatever goes wrong
-    in ``warm_up`` and ``stream`` is a :class:`echotrace.errors.ProviderError` whose text holds no
-    secret.
+    It is registered by an entry point of the group ``echotrace.llm``. ``sent_to`` is the host that
+    requests go to, None when nothing leaves the process. ``exchange`` is the latest HTTP exchange,
+    None for a provider that has none; ``requests_sent`` counts those that went out. Whatever goes
+    wrong in ``check``, ``prepare`` and ``stream`` is a :class:`echotrace.errors.EchoTraceError`
+    whose text holds no secret.
     """
+
+    @classmethod
+    def create(cls, model: str | None, settings: Settings) -> Self:
+        """Make the provider for a model (None: its default); nothing is opened or sent.
+
+        Raises:
+            UsageError: the model's name is empty or impossible.
+            ConfigError: an address, the certificates or the file of secrets cannot be used.
+        """
+        ...
 
     @property
     def name(self) -> str:
@@ -89,13 +135,22 @@ class LlmProvider(Protocol):
         """How many requests have gone out so far."""
         ...
 
-    async def warm_up(self) -> None:
-        """Open the connection and load the model with one tiny request."""
+    def check(self) -> None:
+        """Raise now what already stands against asking: no key, or ``--offline``.
+
+        Raises:
+            ProviderError: the provider cannot be asked.
+        """
         ...
 
-    def stream(
-        self, prompt: str, *, system: str, max_tokens: int
-    ) -> AsyncGenerator[TokenEvent, None]:
+    async def prepare(self) -> None:
+        """Find out what the first request needs, over a connection of its own that is closed again.
+
+        Ollama asks for the name of a model here when none was named; most do nothing.
+        """
+        ...
+
+    def stream(self, prompt: Prompt, *, max_tokens: int) -> AsyncGenerator[TokenEvent, None]:
         """Ask once and yield what comes back as it comes."""
         ...
 

@@ -92,7 +92,7 @@ def _by_stream(error: Exception, exchange: Exchange | None, target: Target) -> P
     kind = exchange.content_type
     if kind == "application/json" and isinstance(error, ValueError) and target.pull:
         return not_a_stream(target, "the server answered with one JSON document")
-    if type(error).__name__ in ("APIError", "GroqError", "ResponseError"):
+    if type(error).__name__ in ("APIError", "GroqError", "ResponseError", "StreamError"):
         said = one_line(scrub(str(error), target.secrets))
         return ProviderError(
             f"{target.provider} reported an error inside the stream",

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 from echotrace.providers.llm.base import Exchange, TokenEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
+
+    from typing_extensions import Self
+
+    from echotrace.config.settings import Settings
+    from echotrace.providers.llm.base import Prompt
 
 __all__ = ["MOCK_LABEL", "MockProvider"]
 
@@ -42,18 +47,27 @@ class MockProvider:
         self._random = random.Random(seed)  # noqa: S311 - a simulation, nothing secret
         self._range_ms = ttft_range_ms
 
+    @classmethod
+    def create(
+        cls, model: str | None, settings: Settings, *, environ: Mapping[str, str] | None = None
+    ) -> Self:
+        """Make the mock with the seed of the settings; it has no models."""
+        del model, environ
+        return cls(seed=settings.llm.mock_seed)
+
     def draw_ms(self) -> float:
         """Return the next simulated time to the first token."""
         return self._random.uniform(*self._range_ms)
 
-    async def warm_up(self) -> None:
+    def check(self) -> None:
+        """Do nothing: the mock can always be asked."""
+
+    async def prepare(self) -> None:
         """Do nothing: there is no connection."""
 
-    async def stream(
-        self, prompt: str, *, system: str, max_tokens: int
-    ) -> AsyncGenerator[TokenEvent, None]:
+    async def stream(self, prompt: Prompt, *, max_tokens: int) -> AsyncGenerator[TokenEvent, None]:
         """Wait for the drawn time, then yield a fixed answer word by word."""
-        del prompt, system
+        del prompt
         yield TokenEvent(kind="sent", at_ns=time.perf_counter_ns())
         await asyncio.sleep(self.draw_ms() / 1e3)
         words = _ANSWER.split()[:max_tokens]

@@ -3,188 +3,127 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import anyio
 import ollama
 
 from echotrace.errors import ProviderError
-from echotrace.providers.failures import Target, unknown_model
-from echotrace.providers.llm.base import SYSTEM_PROMPT, WARM_UP_PROMPT, Exchange, TokenEvent
-from echotrace.providers.llm.failures import LLM, broken_off, explain, not_a_stream
-from echotrace.providers.wire import LINE_ENDS, Wire
+from echotrace.model.probes import ServerTimes
+from echotrace.providers.llm.access import access
+from echotrace.providers.llm.base import TokenEvent
+from echotrace.providers.llm.chunks import Thoughts, milliseconds
+from echotrace.providers.llm.failures import not_a_stream
+from echotrace.providers.llm.remote import RemoteProvider
+from echotrace.providers.wire import LINE_ENDS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Iterator, Mapping
 
-    from echotrace.config.secrets import Secret
-    from echotrace.providers.address import Address
+    from typing_extensions import Self
+
+    from echotrace.config.settings import Settings
+    from echotrace.providers.llm.base import Prompt
+    from echotrace.providers.wire import Wire
 
 __all__ = ["OllamaProvider"]
 
-_LIST_LIMIT_S = 5.0
 
-
-class OllamaProvider:
+class OllamaProvider(RemoteProvider):
     """A model that an Ollama server runs; without a name, the first one it lists.
 
-    ``key`` is for servers that want one; a plain Ollama does not.
+    A key is for servers that want one; a plain Ollama does not.
     """
 
     name = "ollama"
-    simulated = False
+    ends: ClassVar[tuple[bytes, ...]] = LINE_ENDS
+    pulls_models = True
 
-    def __init__(
-        self,
-        *,
-        model: str | None,
-        address: Address,
-        timeout_s: float,
-        offline: bool,
-        key: Secret | None = None,
-    ) -> None:
-        secrets = () if key is None else (key,)
-        self.model = model
-        self.sent_to = address.shown
-        self.target = Target(
-            kind=LLM,
-            provider=self.name,
-            model=model or "",
-            host=address.shown,
-            timeout_s=timeout_s,
-            key_name=None if key is None else "OLLAMA_API_KEY",
-            secrets=secrets,
-            pull=True,
-        )
-        self._wire = Wire(
-            timeout_s=timeout_s,
-            offline=offline,
-            tls=address.url.startswith("https:"),
-            secrets=secrets,
-            ends=LINE_ENDS,
-        )
-        self._client = ollama.AsyncClient(
-            host=address.url,
-            headers={} if key is None else {"authorization": f"Bearer {key.reveal()}"},
-            **self._wire.client_options(),
-        )
+    @classmethod
+    def create(
+        cls, model: str | None, settings: Settings, *, environ: Mapping[str, str] | None = None
+    ) -> Self:
+        """Make the provider from settings, environment and secrets; nothing is opened."""
+        return cls(access("ollama", settings, model, environ))
 
-    @property
-    def exchange(self) -> Exchange | None:
-        """The latest HTTP exchange."""
-        return self._wire.exchange
+    def _connect(self, wire: Wire) -> None:
+        self._client = self._client_over(wire)
 
-    @property
-    def requests_sent(self) -> int:
-        """How many requests have gone out so far."""
-        return self._wire.requests_sent
-
-    async def warm_up(self) -> None:
-        """Open the connection and load the model with a request for one token.
-
-        Raises:
-            ProviderError: no model was named and the server has none, or any other failure.
-        """
-        if self.model is None:
-            await self._choose_model()
-        async for _ in self.stream(WARM_UP_PROMPT, system=SYSTEM_PROMPT, max_tokens=1):
-            pass
-
-    async def stream(
-        self, prompt: str, *, system: str, max_tokens: int
-    ) -> AsyncGenerator[TokenEvent, None]:
-        """Ask once and yield what comes back as it comes.
-
-        Raises:
-            ProviderError: whatever went wrong, named.
-        """
-        fault: Exception | None = None
-        try:
-            reply: Any = await self._client.chat(  # typed as a plain iterator by the SDK
-                model=self.model or "",
-                messages=[
-                    {"role": "system", "content": system},
-                    {"role": "user", "content": prompt},
-                ],
-                options={"num_predict": max_tokens},
-                stream=True,
-            )
-            tokens, finished, parts_seen = 0, False, 0
-            async with aclosing(reply) as parts:
-                async for part in parts:
-                    exchange = self._exchange()
-                    parts_seen += 1
-                    if parts_seen == 1:
-                        yield TokenEvent(kind="sent", at_ns=exchange.sent_ns or exchange.started_ns)
-                    for event in _events(part, exchange.received_ns):
-                        finished = finished or event.kind == "done"
-                        tokens += event.kind in ("reasoning", "answer")
-                        yield event
-                    if tokens == 1 and finished and max_tokens > 1 and parts_seen == 1:
-                        raise not_a_stream(self.target, "the whole answer came in one piece")
-            if not finished:
-                raise broken_off(self.target, tokens)
-        except Exception as error:  # noqa: BLE001 - a server's data can make the SDK raise anything
-            fault = error
-        if fault is not None:  # outside the handler, so that no request hangs on to the error
-            raise await self._explain(fault)
-
-    async def close(self) -> None:
-        """Close the connection."""
+    async def _disconnect(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
 
-    def _exchange(self) -> Exchange:
-        exchange = self._wire.exchange
-        if exchange is None:
-            raise RuntimeError("the SDK answered without a request")
-        return exchange
+    async def _ask(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[TokenEvent, None]:
+        reply: Any = await self._client.chat(  # typed as a plain iterator by the SDK
+            model=self.model or "",
+            messages=prompt.messages(),
+            options={"num_predict": max_tokens},
+            stream=True,
+        )
+        thoughts, tokens, finished, parts_seen = Thoughts(), 0, False, 0
+        async with aclosing(reply) as parts:
+            async for part in parts:
+                at_ns = self._current().received_ns
+                parts_seen += 1
+                if parts_seen == 1:
+                    yield self._sent()
+                for event in _events(part, at_ns, thoughts):
+                    finished = finished or event.kind == "done"
+                    tokens += event.kind in ("reasoning", "answer")
+                    yield event
+                if tokens == 1 and finished and max_tokens > 1 and parts_seen == 1:
+                    raise not_a_stream(self.target, "the whole answer came in one piece")
 
-    async def _choose_model(self) -> None:
-        fault: Exception | None = None
-        names: tuple[str, ...] = ()
-        try:
-            names = await self._list()
-        except Exception as error:  # noqa: BLE001 - a server's data can make the SDK raise anything
-            fault = error
-        if fault is not None:
-            raise explain(fault, self.exchange, self.target)
-        if not names:
-            raise ProviderError(
-                f"ollama at {self.sent_to} has no model",
-                why="nothing has been pulled there yet",
-                hint="ollama pull llama3.2:1b",
-                code="LLM_MODEL_UNKNOWN",
-            )
-        self.model = names[0]
-        self.target = replace(self.target, model=names[0])
-
-    async def _explain(self, fault: Exception) -> ProviderError:
-        error = explain(fault, self.exchange, self.target)
-        if error.code == "LLM_MODEL_UNKNOWN":
-            error = unknown_model(self.target, await self._model_names())
-        return error
-
-    async def _model_names(self) -> tuple[str, ...]:
-        with anyio.move_on_after(_LIST_LIMIT_S):
-            try:
-                return await self._list()
-            except Exception:  # noqa: BLE001 - the list only helps a message; any failure means none
-                return ()
-        return ()
-
-    async def _list(self) -> tuple[str, ...]:
-        listed = await self._client.list()
+    async def _list_models(self, wire: Wire) -> tuple[str, ...]:
+        listed = await self._client_over(wire).list()
         return tuple(item.model for item in listed.models if item.model)
 
+    def _client_over(self, wire: Wire) -> ollama.AsyncClient:
+        key = self.access.key
+        return ollama.AsyncClient(
+            host=self.access.address.url,
+            headers={} if key is None else {"authorization": f"Bearer {key.reveal()}"},
+            **wire.client_options(),
+        )
 
-def _events(part: Any, at_ns: int) -> Iterator[TokenEvent]:
+    def _has_no_model(self) -> ProviderError:
+        return ProviderError(
+            f"ollama at {self.sent_to} has no model",
+            why="nothing has been pulled there yet",
+            hint="ollama pull llama3.2:1b",
+            code="LLM_MODEL_UNKNOWN",
+        )
+
+
+def _events(part: Any, at_ns: int, thoughts: Thoughts) -> Iterator[TokenEvent]:
     message = part.message
     if message.thinking:
         yield TokenEvent(kind="reasoning", at_ns=at_ns, text=message.thinking)
     if message.content:
-        yield TokenEvent(kind="answer", at_ns=at_ns, text=message.content)
+        yield from thoughts.feed(message.content, at_ns)
     elif not message.thinking and not part.done:
         yield TokenEvent(kind="role", at_ns=at_ns)
     if part.done:
-        yield TokenEvent(kind="done", at_ns=at_ns, tokens=part.eval_count)
+        yield from thoughts.rest()
+        yield TokenEvent(
+            kind="done",
+            at_ns=at_ns,
+            tokens=part.eval_count,
+            prompt_tokens=part.prompt_eval_count,
+            server=_times(part),
+        )
+
+
+def _times(part: Any) -> ServerTimes | None:
+    """Read Ollama's times, in nanoseconds; the total holds the load of the model."""
+    load, prompt, generation, total = (
+        milliseconds(getattr(part, f"{name}_duration", None), 1e-6)
+        for name in ("load", "prompt_eval", "eval", "total")
+    )
+    if load is None and prompt is None and generation is None and total is None:
+        return None
+    return ServerTimes(
+        source="ollama",
+        load_ms=load,
+        prompt_ms=prompt,
+        generation_ms=generation,
+        total_ms=total,
+    )

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
-from echotrace.config.paths import secrets_file
-from echotrace.config.secrets import get_secret
 from echotrace.errors import UsageError
-from echotrace.providers.address import parse_address
-from echotrace.providers.failures import said_by
+from echotrace.providers.openai_api import (
+    OPENAI_KEY,
+    base_of,
+    named_in_refusal,
+    openai_address,
+    openai_key,
+)
 from echotrace.providers.stt.remote import MAX_REPLY_BYTES, Remote, RemoteClient, RemoteEngine
 
 if TYPE_CHECKING:
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
     from echotrace.providers.exchange import Exchange
     from echotrace.providers.stt.upload import Upload
 
-__all__ = ["OPENAI_MODEL", "OPENAI_URL", "OpenAiEngine", "language_of"]
+__all__ = ["OPENAI_MODEL", "OpenAiEngine", "language_of"]
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
 OPENAI_MODEL: Final = "whisper-1"
 _TIMES: Final = ("response_format", "timestamp_granularities", "verbose_json")
 _PATH: Final = "/audio/transcriptions"
@@ -46,19 +47,14 @@ class OpenAiEngine(RemoteEngine):
                 "'openai:' names no model", hint="--stt openai:whisper-1", code="UNKNOWN_MODEL"
             )
         environ = os.environ
-        if settings.stt.base_url:
-            address = parse_address(settings.stt.base_url, origin="stt.base_url")
-        elif variable := environ.get("OPENAI_BASE_URL", "").strip():
-            address = parse_address(variable, origin="OPENAI_BASE_URL")
-        else:
-            address = parse_address(OPENAI_URL, origin="the default")
+        address = openai_address(settings.stt.base_url, origin="stt.base_url", environ=environ)
         return cls(
             Remote(
                 provider="openai",
                 model=model or OPENAI_MODEL,
                 address=address,
-                key=get_secret("OPENAI_API_KEY", environ, secrets_file(environ).path),
-                key_name="OPENAI_API_KEY",
+                key=openai_key(environ),
+                key_name=OPENAI_KEY,
                 key_needed=not address.loopback,
                 key_hint="set OPENAI_API_KEY, or stt.base_url to a server that needs none",
                 language=language_of(settings),
@@ -84,7 +80,7 @@ class _Client(RemoteClient):
         from echotrace.providers.wire import Wire, refused_address
 
         self._remote = remote
-        self._base = _base_of(remote.address.url)
+        self._base = base_of(remote.address.url, _PATH)
         self._headers = {"accept": "application/json"}
         if remote.key is not None:
             self._headers["authorization"] = f"Bearer {remote.key.reveal()}"
@@ -127,19 +123,10 @@ class _Client(RemoteClient):
         await self._client.aclose()
 
     def refuses_times(self, exchange: Exchange) -> bool:
-        if exchange.status not in (400, 422):
-            return False
-        text = said_by(exchange) + exchange.body
-        return any(name in text for name in _TIMES)
+        return bool(named_in_refusal(exchange, _TIMES))
 
 
 def language_of(settings: Settings) -> str | None:
     """Return the code that a server is told, None to let it guess."""
     language = settings.stt.language.replace("_", "-").partition("-")[0].lower()
     return None if language == "auto" else language
-
-
-def _base_of(url: str) -> str:
-    """Return what precedes ``/audio/transcriptions``; a bare host is meant with ``/v1``."""
-    url = url.removesuffix(_PATH)
-    return url if urlsplit(url).path else f"{url}/v1"

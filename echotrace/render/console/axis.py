@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from echotrace.render.console.figures import number
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from echotrace.model.report import SpanRecord
 
-__all__ = ["Axis", "axis_of", "drawable"]
+__all__ = ["Axis", "axis_of", "axis_to", "drawable", "scale"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,23 @@ def axis_of(spans: Sequence[SpanRecord], cells: int, *, label_cells: int) -> Axi
     return Axis(
         first_ms=first, last_ms=max(last, first + 0.001), cells=cells, label_cells=label_cells
     )
+
+
+def axis_to(last_ms: float, cells: int, *, label_cells: int) -> Axis:
+    """Return the axis from 0 to a time."""
+    last = max(0.001, drawable(last_ms))
+    return Axis(first_ms=0.0, last_ms=last, cells=max(1, cells), label_cells=label_cells)
+
+
+def scale(axis: Axis) -> str:
+    """Return the labels of the axis's ticks, those that find room, each above its place."""
+    drawn = ""
+    for tick in axis.ticks():
+        at = int(axis.cell(tick))
+        label = number(tick, 0 if tick == int(tick) else 2)
+        if len(drawn) <= at and at + len(label) <= axis.cells:
+            drawn = drawn.ljust(at) + label + " "
+    return drawn.rstrip()
 
 
 def drawable(at_ms: float) -> float:

@@ -1,4 +1,4 @@
-"""Results that have no block of their own: contributors' analyzers, and parts of later versions."""
+"""Results that have no block of their own: those of contributors' analyzers."""
 
 from __future__ import annotations
 
@@ -17,28 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["extras"]
 
-_HAVE_BLOCKS = frozenset({"signal", "turns", "transcription", "llm"})
-_HAVE_KEYS = frozenset({"tts"})
+_HAVE_BLOCKS = frozenset({"signal", "turns", "transcription", "llm", "tts"})
 _ROWS = 24
 _DEPTH = 4
 
 
 def extras(report: Report, page: Page) -> Iterator[Text]:
     """Yield a generic block for each such result, so that nothing in a report is hidden."""
-    parts = (
-        ("TTS probe", report.probes.tts if report.probes else None),
-        ("Pipeline", report.pipeline),
-        ("Cost", report.cost),
-    )
-    for title, data in parts:
-        if data is not None:
-            yield from page.heading(title)
-            yield from _listing(data, page)
     for name, result in report.analyzers.items():
-        shown_above = name in _HAVE_BLOCKS or (
-            name in _HAVE_KEYS and result.status != "unavailable"
-        )
-        if not shown_above:
+        if name not in _HAVE_BLOCKS:
             yield from _analyzer(name, result, page)
 
 

@@ -8,8 +8,12 @@ from echotrace.model.measure import Measurement, Status
 
 __all__ = [
     "MOCK",
+    "P95_NEEDS",
+    "P99_NEEDS",
     "clock",
+    "dollars",
     "figure",
+    "interval",
     "milliseconds",
     "note",
     "number",
@@ -19,6 +23,8 @@ __all__ = [
 ]
 
 MOCK = "[MOCK]"
+P95_NEEDS, P99_NEEDS = 20, 100
+"""Fewest values of a percentile (the metrics page)."""
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -48,6 +54,19 @@ def milliseconds(value: float) -> str:
     return f"{number(value, 1 if 0 < abs(value) < 10 else 0)} ms"
 
 
+def dollars(value: float) -> str:
+    """Return an amount in US dollars with three digits that count: ``$0.000012``, ``$1.25``."""
+    if not math.isfinite(value) or abs(value) >= 1e12:
+        return f"${value:.3g}" if math.isfinite(value) else "n/a"
+    if value == 0 or abs(value) >= 0.995:
+        return f"${number(value, 2)}" if value else "$0"
+    if abs(value) < 1e-9:
+        return f"${value:.1g}"
+    digits = 2 - math.floor(math.log10(abs(value)))
+    whole, _, rest = f"{value:.{digits}f}".partition(".")
+    return f"${whole}.{rest.rstrip('0').ljust(2, '0')}"
+
+
 def clock(seconds: float) -> str:
     """Return a time on the recording's clock: ``2.34 s``, ``1:02.30``, ``1:02:03.40``."""
     if not math.isfinite(seconds):
@@ -73,6 +92,8 @@ def quantity(value: float, unit: str, *, metric: str = "") -> str:
         return percent(value)
     if unit == "ms":
         return milliseconds(value)
+    if unit == "USD":
+        return dollars(value)
     digits = _DIGITS.get(unit)
     text = f"{value:,.4g}" if digits is None and abs(value) < 1e4 else number(value, digits or 0)
     return f"{text} {unit}".rstrip()
@@ -87,6 +108,15 @@ def figure(item: Measurement | None, *, metric: str = "") -> str:
         return "n/a"
     shown = quantity(item.value, item.unit, metric=metric)
     return f"{MOCK} {shown}" if item.status is Status.SIMULATED else shown
+
+
+def interval(item: Measurement, *, metric: str = "") -> str:
+    """Return the 95 % interval without its unit, as ``[302, 1,692]``; empty where there is none."""
+    if item.low is None or item.high is None:
+        return ""
+    low, high = (quantity(value, item.unit, metric=metric) for value in (item.low, item.high))
+    unit = high[high.rfind(" ") :] if " " in high else ""
+    return f"[{low.removesuffix(unit)}, {high.removesuffix(unit)}]"
 
 
 def note(item: Measurement, *, told: set[str] | None = None) -> str:

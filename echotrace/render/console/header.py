@@ -1,4 +1,4 @@
-"""The head of the page: which run of which version, on which recording, and how it ended."""
+"""The head of the page: which run of which version, on which recording or services, and how."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
+from echotrace.model.report import Probes
 from echotrace.render.console.conversation import roles
 from echotrace.render.console.figures import clock, milliseconds, number
 from echotrace.render.console.layout import Page, style_of
+from echotrace.render.console.missing import has_recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,25 +24,39 @@ __all__ = ["header"]
 def header(report: Report, page: Page) -> Iterator[Text]:
     """Yield the title line and what was analysed."""
     source = report.source
+    word = report.status.value
+    ended = [
+        ("status", Text(word.upper(), style=style_of(word) or "bold")),
+        ("created", Text(page.data(report.created_at, limit=40))),
+    ]
     name = Text.assemble((f"EchoTrace {page.data(report.tool.version, limit=12)}", "bold"))
     job = f"job {page.data(report.job_id, limit=max(8, page.width - name.cell_len - 7))}"
     yield Text.assemble(name, " " * (page.width - name.cell_len - cell_len(job)), (job, "dim"))
     yield Text(page.glyphs.rule * page.width, style="dim")
+    if not has_recording(report):
+        yield from page.pairs([("probed", _probed(report, page)), *ended])
+        return
     file = Text.assemble((page.data(source.path, limit=2 * (page.width - 12)), "bold"))
     if source.synthetic:
         file.append("  SYNTHETIC", "bold magenta")
-    word = report.status.value
-    rows = [
-        ("file", file),
-        ("audio", Text(page.data(_audio(source)))),
-        ("status", Text(word.upper(), style=style_of(word) or "bold")),
-        ("created", Text(page.data(report.created_at, limit=40))),
-    ]
+    rows = [("file", file), ("audio", Text(page.data(_audio(source)))), *ended]
     if source.start_s or source.end_s is not None:
         end = "the end" if source.end_s is None else clock(source.end_s)
         rows.insert(2, ("cut", Text(f"from {clock(source.start_s)} to {end} of the file")))
     rows[2:2] = _sides(source, page)
     yield from page.pairs(rows)
+
+
+def _probed(report: Report, page: Page) -> Text:
+    """Return the services that a run without a recording asked."""
+    found = report.probes or Probes()
+    parts = []
+    for kind, probe in (("LLM", found.llm), ("TTS", found.tts)):
+        if probe is not None:
+            names = (probe.provider, probe.model or "")
+            named = " ".join(page.data(name, limit=60) for name in names if name)
+            parts.append(f"{kind} {named}")
+    return Text("; ".join(parts) or "nothing could be probed", style="bold")
 
 
 def _sides(source: Source, page: Page) -> list[tuple[str, Text]]:

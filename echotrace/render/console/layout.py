@@ -64,6 +64,7 @@ class Glyphs:
     corners: tuple[str, str, str, str]
     bar: str
     sliver: str
+    estimated: str
     simulated: str
     failed: str
     guide: str
@@ -79,6 +80,7 @@ UNICODE = Glyphs(
     corners=("╭", "╮", "╰", "╯"),
     bar="█",
     sliver="▏",
+    estimated="▒",
     simulated="╱",  # noqa: RUF001 - drawn, not read
     failed="╳",  # noqa: RUF001 - drawn, not read
     guide="┊",
@@ -93,6 +95,7 @@ ASCII = Glyphs(
     corners=("+", "+", "+", "+"),
     bar="#",
     sliver="|",
+    estimated="=",
     simulated="/",
     failed="x",
     guide=":",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from echotrace.model.report import NO_RECORDING
 from echotrace.render.console.figures import words
 from echotrace.render.console.layout import Page, style_of
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
     from echotrace.model.report import Report
 
-__all__ = ["missing"]
+__all__ = ["has_recording", "missing"]
+
+
+def has_recording(report: Report) -> bool:
+    """Tell whether a run had a recording; a mere probe of services had none."""
+    return report.source.path != NO_RECORDING
 
 
 def missing(title: str, stage: str, report: Report, page: Page) -> Iterator[Text]:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from echotrace.render.console.conversation import conversation
+from echotrace.render.console.cost import cost
 from echotrace.render.console.extras import extras
 from echotrace.render.console.gates import gates
 from echotrace.render.console.header import header
 from echotrace.render.console.layout import MAX_WIDTH, MIN_WIDTH, Page
+from echotrace.render.console.missing import has_recording
 from echotrace.render.console.probes import probes
 from echotrace.render.console.score import score
 from echotrace.render.console.signal import signal
 from echotrace.render.console.transcript import transcript
 from echotrace.render.console.warnings import warnings
-from echotrace.render.console.waterfall import waterfall
+from echotrace.render.console.waterfall import pipeline_block, waterfall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,10 +41,12 @@ _BLOCKS: tuple[Callable[[Report, Page], Iterator[Text]], ...] = (
     transcript,
     probes,
     waterfall,
+    cost,
     extras,
     gates,
     warnings,
 )
+_WITHOUT_RECORDING = (header, probes, pipeline_block, cost, gates, warnings)
 
 
 class ConsoleRenderer:
@@ -79,8 +83,11 @@ def render_console(
 
 
 def report_lines(report: Report, page: Page) -> Iterator[Text]:
-    """Yield every line of the report; the blocks decide, this only puts them in order."""
-    for block in _BLOCKS:
+    """Yield every line of the report; the blocks decide, this only puts them in order.
+
+    A run that had no recording has nothing to say of one, not even that it was not analysed.
+    """
+    for block in _BLOCKS if has_recording(report) else _WITHOUT_RECORDING:
         yield from block(report, page)
 
 

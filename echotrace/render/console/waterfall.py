@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from echotrace.render.console.axis import Axis, axis_of, drawable
-from echotrace.render.console.figures import MOCK, figure, milliseconds, note, number
+from echotrace.render.console.axis import Axis, axis_of, drawable, scale
+from echotrace.render.console.figures import MOCK, figure, milliseconds, note
+from echotrace.render.console.lane import lane_lines
 from echotrace.render.console.probes import p99
 from echotrace.render.console.tree import Row, rows_of
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from echotrace.model.report import Report, SpanRecord
     from echotrace.render.console.layout import Page
 
-__all__ = ["waterfall"]
+__all__ = ["pipeline_block", "waterfall"]
 
 MAX_ROWS = 60
 _MIN_BAR = 12
@@ -29,9 +30,18 @@ _SLOW = "<- SLOW"
 _FAILED = "FAILED"
 
 
+def pipeline_block(report: Report, page: Page) -> Iterator[Text]:
+    """Yield the pipeline lane as a block of its own; nothing where nothing was put together."""
+    if report.pipeline is None:
+        return
+    yield from page.heading("Pipeline", aside="an estimate", style="dim")
+    yield from lane_lines(report.pipeline, page)
+
+
 def waterfall(report: Report, page: Page) -> Iterator[Text]:
-    """Yield the axis, one row per span, and the run's totals."""
+    """Yield the pipeline lane, the axis, one row per span, and the run's totals."""
     latency = report.latency
+    yield from pipeline_block(report, page)
     if latency is None or not latency.spans:
         yield from page.heading("Waterfall", aside="no spans", style="dim")
     else:
@@ -77,7 +87,7 @@ def _chart(rows: Sequence[Row], page: Page) -> Iterator[Text]:
     bars = max(bars, _MIN_BAR)
     axis = axis_of([row.span for row in rows], bars, label_cells=7)
     before = _INDENT + left + middle + 4 + (third + 6 if third else 0)
-    yield Text.assemble(" " * before, (_scale(axis), "dim"))
+    yield Text.assemble(" " * before, (scale(axis), "dim"))
     for row, name, shown, cpu, flag in zip(rows, names, times, cpus, flags, strict=True):
         indent = min(step * row.depth, left // 2)
         line = Text(" " * (_INDENT + indent))
@@ -95,16 +105,6 @@ def _chart(rows: Sequence[Row], page: Page) -> Iterator[Text]:
         yield line
         if flag and not beside:
             yield Text.assemble(" " * (_INDENT + indent + 2), (flag, "yellow"))
-
-
-def _scale(axis: Axis) -> str:
-    drawn = ""
-    for tick in axis.ticks():
-        at = int(axis.cell(tick))
-        label = number(tick, 0 if tick == int(tick) else 2)
-        if len(drawn) <= at and at + len(label) <= axis.cells:
-            drawn = drawn.ljust(at) + label + " "
-    return drawn.rstrip()
 
 
 def _bar(span: SpanRecord, axis: Axis, page: Page) -> Text:

@@ -8,10 +8,12 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from echotrace.tui.requests import is_probe_only
 from echotrace.tui.widgets.analyzer import AnalyzerPanel, generic_names
 from echotrace.tui.widgets.entities import EntitiesPanel, has_entities
 from echotrace.tui.widgets.latency import LatencyPanel
 from echotrace.tui.widgets.panel import Panel
+from echotrace.tui.widgets.probes import ProbesPanel, has_probes
 from echotrace.tui.widgets.score import ScorePanel
 from echotrace.tui.widgets.signal import SignalPanel
 from echotrace.tui.widgets.tabs import ReportTabs
@@ -66,6 +68,8 @@ class OverviewScreen(Screen[None]):
                     yield TranscriptPanel()
                     yield WarningsPanel()
                     yield EntitiesPanel()
+                with Vertical(id="probes"):
+                    yield ProbesPanel()
         yield Footer()
 
     def on_mount(self) -> None:
@@ -83,11 +87,15 @@ class OverviewScreen(Screen[None]):
         moved = self._shown is None or not run.differs_in_spans_only(self._shown)
         self._shown = run
         came = self._arrange(run)
+        came_probes = self._arrange_probes(run)
         for panel in self.query(Panel):
             if moved or panel.run is None or isinstance(panel, WaterfallPanel):
                 panel.run = run
-        if came and (self.focused is None or isinstance(self.focused, WaterfallPanel)):
-            self.query_one(TurnsPanel).focus_turns(scroll_visible=False)
+        if self.focused is None or isinstance(self.focused, WaterfallPanel):
+            if came:
+                self.query_one(TurnsPanel).focus_turns(scroll_visible=False)
+            elif came_probes:
+                self.query_one(ProbesPanel).focus_requests(scroll_visible=False)
 
     def _arrange(self, run: RunState) -> bool:
         """Give a call the first screen: what was heard comes before what this program took.
@@ -112,6 +120,25 @@ class OverviewScreen(Screen[None]):
                 lower.move_child(main, before=side)
         return call
 
+    def _arrange_probes(self, run: RunState) -> bool:
+        """Show the probes where there are any; a run without a recording shows little else.
+
+        Returns whether such a run has just come onto the screen.
+        """
+        self.set_class(has_probes(run.report), "-probes")
+        self.set_class(run.report is not None and run.report.pipeline is not None, "-pipeline")
+        only = is_probe_only(run.report)
+        if only == self.has_class("-probe-only"):
+            return False
+        self.set_class(only, "-probe-only")
+        for lower in self.query("#lower"):
+            probes = lower.query_one("#probes")
+            if only:
+                lower.move_child(probes, before=0)
+            else:
+                lower.move_child(probes, after=-1)
+        return only
+
     def minimize(self) -> None:
         """Give the screen back, and scroll only as far as the focused panel needs it."""
         self.maximized = None
@@ -127,6 +154,11 @@ class OverviewScreen(Screen[None]):
         """Put the cursor among the misheard words."""
         for panel in self.query(TranscriptPanel):
             panel.focus_words()
+
+    def focus_probes(self) -> None:
+        """Put the cursor among the requests of the probes."""
+        for panel in self.query(ProbesPanel):
+            panel.focus_requests()
 
     def tick(self, now_ns: int) -> None:
         """Let what is running grow."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from echotrace.model.report import Cost
+from echotrace.render.console.cost import cost_lines
 from echotrace.render.console.flat import flat
 from echotrace.render.console.layout import style_of
 from echotrace.tui.state import SPAN_OF_STAGE
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["AnalyzerPanel", "generic_names"]
 
 _PARTS: Mapping[str, Callable[[Report], Any]] = {
-    "TTS probe": lambda report: report.probes.tts if report.probes else None,
-    "Pipeline": lambda report: report.pipeline,
     "Cost": lambda report: report.cost,
 }
 """Parts of a report that have no panel of their own, so that nothing in it is hidden."""
@@ -55,6 +55,9 @@ class AnalyzerPanel(Panel):
         report = self.run.report if self.run else None
         if self.analyzer in _PARTS:
             reason, data = "", _PARTS[self.analyzer](report) if report else None
+            if isinstance(data, Cost):
+                yield from cost_lines(data, page, indent=0)
+                return
         else:
             entry = report.analyzers.get(self.analyzer) if report else None
             _, reason = state_of(self.analyzer, self.run)

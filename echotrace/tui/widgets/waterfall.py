@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from echotrace.model.measure import Status
 from echotrace.render.console.axis import Axis, axis_of, drawable
 from echotrace.render.console.figures import MOCK, figure, milliseconds, number
+from echotrace.render.console.lane import brief_lane, lane_lines
 from echotrace.render.console.tree import rows_of
 from echotrace.tui.state import RUNNING, SPAN_OF_STAGE
 from echotrace.tui.widgets.missing import state_of
@@ -19,7 +20,7 @@ from echotrace.tui.widgets.panel import Panel
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from echotrace.model.report import SpanRecord
+    from echotrace.model.report import Pipeline, SpanRecord
     from echotrace.render.console.layout import Page
     from echotrace.render.console.tree import Row
     from echotrace.tui.state import RunState
@@ -29,6 +30,10 @@ __all__ = ["WaterfallPanel"]
 MAX_ROWS = 200
 _FEW = 6
 """Up to so many spans are never folded into their stages."""
+_LANE = 7
+"""About so many lines are the pipeline's."""
+_WHOLE_LANE_FROM = 28
+"""A panel so high has room for what is to know of each part of the pipeline."""
 _MIN_BAR = 10
 _ROOMY = 60
 _CPU_FROM = 100
@@ -58,15 +63,22 @@ class WaterfallPanel(Panel):
             name = page.data(report.latency.bottleneck, limit=24)
             title.append(f", longest: {name}", "dim")
         spans = len(report.latency.spans)
-        if self._folded and spans > _FEW and spans >= self.size.height:
+        if self._folded and spans > _FEW and spans >= self._room:
             title.append(f"; enter: all {spans:,} spans", "dim")
         return title
 
     def lines(self, page: Page) -> Iterator[Text]:
-        """Yield the axis, the rows, and stages that have none."""
+        """Yield the pipeline's lane if there is one, then the axis, rows, stages without any."""
         run = self.run
         if run is None:
             return
+        if self._pipeline is not None:
+            if self.is_maximized or self.size.height >= _WHOLE_LANE_FROM:
+                yield from lane_lines(self._pipeline, page, indent=0)
+                yield Text()
+            else:
+                yield from brief_lane(self._pipeline, page)
+            yield from page.wrapped(Text("This run", style="bold"), indent=0)
         rows, hidden = rows_of(run.spans_at(self.now_ns), MAX_ROWS)
         rows = self._shown(rows)
         if rows:
@@ -76,12 +88,22 @@ class WaterfallPanel(Panel):
         yield from _without_rows(rows, run, page)
 
     @property
+    def _pipeline(self) -> Pipeline | None:
+        return self.run.report.pipeline if self.run and self.run.report else None
+
+    @property
     def _folded(self) -> bool:
         """Whether only the stages are drawn: where the whole tree would need scrolling."""
-        return self.screen.has_class("-short") and not self.is_maximized
+        return (self.screen.has_class("-short") or self._pipeline is not None) and (
+            not self.is_maximized
+        )
+
+    @property
+    def _room(self) -> int:
+        return self.size.height - (_LANE if self._pipeline is not None else 0)
 
     def _shown(self, rows: list[Row]) -> list[Row]:
-        if not self._folded or len(rows) <= _FEW or len(rows) < self.size.height:
+        if not self._folded or len(rows) <= _FEW or len(rows) < self._room:
             return rows
         return [row for row in rows if row.depth <= 1 or row.span.status == "failed"]
 
@@ -94,9 +116,12 @@ def _errors(run: RunState) -> dict[str, str]:
         word, reason = state_of(stage, run)
         if word in ("unavailable", "failed") and reason:
             errors[SPAN_OF_STAGE.get(stage, stage)] = reason
-    probe = run.report.probes.llm if run.report and run.report.probes else None
-    if probe is not None and probe.ttft_ms.status is Status.UNAVAILABLE:
-        errors[SPAN_OF_STAGE["llm"]] = str(probe.ttft_ms.reason)
+    probes = run.report.probes if run.report else None
+    llm, tts = (probes.llm, probes.tts) if probes else (None, None)
+    firsts = {"llm": llm.ttft_ms if llm else None, "tts": tts.ttfa_ms if tts else None}
+    for stage, first in firsts.items():
+        if first is not None and first.status is Status.UNAVAILABLE:
+            errors[SPAN_OF_STAGE[stage]] = str(first.reason)
     return errors
 
 

@@ -29,7 +29,16 @@ def test_every_setting_is_described():
         assert key.expected
         assert re.fullmatch(r"ECHOTRACE_[A-Z0-9_]+", key.env)
     assert len(describe()) > 40
-    assert set(sections()) == {"audio", "stt", "cache", "llm", "thresholds"}
+    assert set(sections()) == {
+        "audio",
+        "stt",
+        "cache",
+        "llm",
+        "tts",
+        "pipeline",
+        "cost",
+        "thresholds",
+    }
 
 
 def test_examples():

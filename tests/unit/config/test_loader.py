@@ -161,7 +161,7 @@ BAD_FILES = {
         "",
         "BAD_VALUE",
     ),
-    "true for a number": ("[llm]\nprobes = true", 2, "not true", "default is 1", "BAD_VALUE"),
+    "true for a number": ("[llm]\nprobes = true", 2, "not true", "default is 5", "BAD_VALUE"),
     "fraction for a whole number": (
         "[llm]\nprobes = 1.0",
         2,

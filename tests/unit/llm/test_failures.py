@@ -2,14 +2,11 @@
 
 import asyncio
 import re
-import shutil
 import socket
-import ssl
-import subprocess
+import time
 
 import pytest
 
-from echotrace.model.measure import Status
 from tests.fakes.llm_servers import (
     DONE,
     GROQ_FIRST,
@@ -28,12 +25,17 @@ from tests.fakes.llm_servers import (
     ollama_answer,
     ollama_end,
     ollama_part,
+    openai_answer,
     sse,
 )
 
 NDJSON = {"content_type": "application/x-ndjson"}
-GROQ_GOOD = groq_answer("a", "b")
-OLLAMA_GOOD = ollama_answer("a", "b")
+GOOD = {
+    "groq": groq_answer("a", "b"),
+    "openai": openai_answer("a", "b"),
+    "ollama": ollama_answer("a", "b"),
+}
+ALL = tuple(GOOD)
 NO_MODEL = {
     "error": {
         "message": "The model `test` does not exist or you do not have access to it.",
@@ -53,15 +55,15 @@ def word(text="a"):
     return groq_chunk({"content": text})
 
 
-# name, provider, the bad reply, code, a fragment of the reason
+# name, protocol (sse is that of groq and of openai), the bad reply, code, a fragment of the reason
 FAULTS = [
-    ("401", "groq", error(401, {"error": {"message": "no"}}), "LLM_KEY_REFUSED", "401"),
+    ("401", "sse", error(401, {"error": {"message": "no"}}), "LLM_KEY_REFUSED", "401"),
     ("401", "ollama", error(401, {"error": "unauthorized"}), "LLM_KEY_REFUSED", "401"),
-    ("403", "groq", error(403, {"error": {"message": "geo"}}), "LLM_KEY_REFUSED", "says: geo"),
-    ("404 model", "groq", error(404, NO_MODEL), "LLM_MODEL_UNKNOWN", "'test'"),
+    ("403", "sse", error(403, {"error": {"message": "geo"}}), "LLM_KEY_REFUSED", "says: geo"),
+    ("404 model", "sse", error(404, NO_MODEL), "LLM_MODEL_UNKNOWN", "'test'"),
     (
         "400 retired",
-        "groq",
+        "sse",
         error(400, {"error": {"message": "gone", "code": "model_decommissioned"}}),
         "LLM_MODEL_UNKNOWN",
         "'test'",
@@ -73,28 +75,28 @@ FAULTS = [
         "LLM_MODEL_UNKNOWN",
         "'test'",
     ),
-    ("404 page", "groq", error(404, HTML, "text/html"), "LLM_NOT_FOUND", "(404)"),
+    ("404 page", "sse", error(404, HTML, "text/html"), "LLM_NOT_FOUND", "(404)"),
     ("404 page", "ollama", error(404, "404 page not found", "text/plain"), "LLM_NOT_FOUND", "404"),
-    ("400", "groq", error(400, {"error": {"message": "bad"}}), "LLM_REQUEST_REFUSED", "bad"),
+    ("400", "sse", error(400, {"error": {"message": "bad"}}), "LLM_REQUEST_REFUSED", "bad"),
     ("400 bare", "ollama", error(400, ""), "LLM_REQUEST_REFUSED", "gave no reason"),
-    ("422 list", "groq", error(422, ["x"]), "LLM_REQUEST_REFUSED", '["x"]'),
+    ("422 list", "sse", error(422, ["x"]), "LLM_REQUEST_REFUSED", '["x"]'),
     (
         "429",
-        "groq",
+        "sse",
         error(429, {"error": {"message": "slow"}}, headers=(("Retry-After", "3600"),)),
         "LLM_RATE_LIMIT",
         "retry after 3600 s; the server says: slow",
     ),
     (
         "429 date",
-        "groq",
+        "sse",
         error(429, "", headers=(("Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT"),)),
         "LLM_RATE_LIMIT",
         "retry after Wed, 21 Oct",
     ),
     ("429 bare", "ollama", error(429, ""), "LLM_RATE_LIMIT", "does not say for how long"),
-    ("500", "groq", error(500, {"error": {"message": "boom"}}), "LLM_SERVER_ERROR", "boom"),
-    ("503 html", "groq", error(503, HTML, "text/html"), "LLM_SERVER_ERROR", "an HTML page"),
+    ("500", "sse", error(500, {"error": {"message": "boom"}}), "LLM_SERVER_ERROR", "boom"),
+    ("503 html", "sse", error(503, HTML, "text/html"), "LLM_SERVER_ERROR", "an HTML page"),
     ("500", "ollama", error(500, {"error": "out of memory"}), "LLM_SERVER_ERROR", "out of memory"),
     (
         "302",
@@ -105,29 +107,29 @@ FAULTS = [
     ),
     (
         "307",
-        "groq",
+        "sse",
         error(307, "", headers=(("Location", "http://192.0.2.1/x"),)),
         "LLM_REDIRECT",
         "not followed",
     ),
     (
         "malformed event",
-        "groq",
+        "sse",
         Reply(steps=(GROQ_FIRST, b"data: {broken\n\n", DONE)),
         "LLM_MALFORMED",
         "no valid event",
     ),
-    ("scalar event", "groq", Reply(steps=(sse("5"), DONE)), "LLM_BROKEN_STREAM", "broke off"),
+    ("scalar event", "sse", Reply(steps=(sse("5"), DONE)), "LLM_BROKEN_STREAM", "broke off"),
     (
         "choices are text",
-        "groq",
+        "sse",
         Reply(steps=(sse({"choices": "no"}), DONE)),
         "LLM_BROKEN_STREAM",
         "broke off after 0 tokens",
     ),
     (
         "no UTF-8",
-        "groq",
+        "sse",
         Reply(steps=(b'data: {"choices": [{"x": "\xff\xfe"}]}\n\n',)),
         "LLM_MALFORMED",
         "no valid event",
@@ -143,7 +145,7 @@ FAULTS = [
     ("no message", "ollama", Reply(steps=(b"{}\n",), **NDJSON), "LLM_MALFORMED", "no valid event"),
     (
         "one document",
-        "groq",
+        "sse",
         document_reply(WHOLE_GROQ),
         "LLM_NOT_A_STREAM",
         "one JSON document",
@@ -168,7 +170,7 @@ FAULTS = [
     ),
     (
         "HTML",
-        "groq",
+        "sse",
         Reply(steps=(HTML.encode(),), content_type="text/html"),
         *["LLM_NOT_A_STREAM", "HTML page"],
     ),
@@ -178,12 +180,12 @@ FAULTS = [
         Reply(steps=(HTML.encode(),), content_type="text/html; charset=utf-8"),
         *["LLM_NOT_A_STREAM", "HTML page"],
     ),
-    ("only done mark", "groq", Reply(steps=(DONE,)), "LLM_BROKEN_STREAM", "after 0 tokens"),
-    ("nothing at all", "groq", Reply(), "LLM_BROKEN_STREAM", "after 0 tokens"),
+    ("only done mark", "sse", Reply(steps=(DONE,)), "LLM_BROKEN_STREAM", "after 0 tokens"),
+    ("nothing at all", "sse", Reply(), "LLM_BROKEN_STREAM", "after 0 tokens"),
     ("nothing at all", "ollama", Reply(**NDJSON), "LLM_BROKEN_STREAM", "after 0 tokens"),
-    ("no token", "groq", Reply(steps=(GROQ_FIRST, groq_end(0), DONE)), "LLM_EMPTY", "single token"),
+    ("no token", "sse", Reply(steps=(GROQ_FIRST, groq_end(0), DONE)), "LLM_EMPTY", "single token"),
     ("no token", "ollama", Reply(steps=(ollama_end(0),), **NDJSON), "LLM_EMPTY", "single token"),
-    ("ends early", "groq", Reply(steps=(GROQ_FIRST, word())), "LLM_BROKEN_STREAM", "after 1 token"),
+    ("ends early", "sse", Reply(steps=(GROQ_FIRST, word())), "LLM_BROKEN_STREAM", "after 1 token"),
     (
         "ends early",
         "ollama",
@@ -191,7 +193,7 @@ FAULTS = [
         "LLM_BROKEN_STREAM",
         "after 2 tokens",
     ),
-    ("dropped", "groq", Reply(steps=(word(), Drop())), "LLM_BROKEN_STREAM", "broke off"),
+    ("dropped", "sse", Reply(steps=(word(), Drop())), "LLM_BROKEN_STREAM", "broke off"),
     (
         "dropped",
         "ollama",
@@ -200,22 +202,22 @@ FAULTS = [
     ),
     (
         "dropped HTTP/1.0",
-        "groq",
+        "sse",
         Reply(steps=(word(), Drop()), framing="close", http="HTTP/1.0"),
         *["LLM_BROKEN_STREAM", "after 1 token"],
     ),
-    ("no HTTP", "groq", Reply(raw=b"SSH-2.0-OpenSSH_9.2\r\n"), "LLM_BROKEN_STREAM", "no HTTP"),
+    ("no HTTP", "sse", Reply(raw=b"SSH-2.0-OpenSSH_9.2\r\n"), "LLM_BROKEN_STREAM", "no HTTP"),
     ("no answer", "ollama", Reply(raw=b""), "LLM_BROKEN_STREAM", "closed the connection"),
     (
         "error event",
-        "groq",
+        "sse",
         Reply(steps=(word(), sse({"error": {"message": "over capacity"}}))),
         "LLM_STREAM_ERROR",
         "over capacity",
     ),
     (
         "x_groq error",
-        "groq",
+        "sse",
         Reply(steps=(groq_chunk({"content": "a"}, x_groq={"error": "stopped early"}),)),
         "LLM_STREAM_ERROR",
         "stopped early",
@@ -229,7 +231,7 @@ FAULTS = [
     ),
     (
         "huge line",
-        "groq",
+        "sse",
         Reply(steps=(b"data: " + b"x" * 65536,) * 64),
         *["LLM_REPLY_TOO_LARGE", "128 KiB"],
     ),
@@ -247,7 +249,7 @@ FAULTS = [
     ),
     (
         "gzip bomb",
-        "groq",
+        "sse",
         Reply(
             steps=(gzip_bomb(256),),
             headers=(("Content-Encoding", "gzip"),),
@@ -257,7 +259,7 @@ FAULTS = [
     ),
     (
         "false gzip",
-        "groq",
+        "sse",
         Reply(steps=(word(),), headers=(("Content-Encoding", "gzip"),)),
         "LLM_MALFORMED",
         "no valid event",
@@ -272,218 +274,214 @@ FAULTS = [
 ]  # fmt: skip - one row, one fault
 
 
-def ids(fault):
-    return f"{fault[1]}-{fault[0]}".replace(" ", "-")
+def rows():
+    for fault in FAULTS:
+        for provider in ("groq", "openai") if fault[1] == "sse" else (fault[1],):
+            yield pytest.param(provider, fault, id=f"{provider}-{fault[0]}".replace(" ", "-"))
 
 
-@pytest.mark.parametrize("when", ["at-once", "after-warm-up"])
-@pytest.mark.parametrize("fault", FAULTS, ids=ids)
-def test_a_fault_is_named_and_never_hidden(probe, fault, when):
-    _, provider, bad, code, fragment = fault
-    good = GROQ_GOOD if provider == "groq" else OLLAMA_GOOD
-    warm_up_forgives = code == "LLM_EMPTY" or fragment == "one piece"
-    answer = after_warm_up(good, bad) if when == "after-warm-up" else lambda _: bad
-    with LlmServer(answer, models=("tiny", "test2")) as server:
-        ran = probe(provider, server.url, probes=3)
-    figure = ran.probe.ttft_ms
-    assert figure.status is Status.UNAVAILABLE
-    assert fragment in figure.reason
-    assert re.fullmatch(r"[^\n\r\t\x1b]{10,400}", figure.reason)
-    assert ran.probe.samples_ms == ()
-    assert not ran.probe.simulated
-    assert ran.probe.provider == provider
-    finding = ran.finding("LLM_UNAVAILABLE")
-    assert code in finding.message
-    assert finding.hint
-    assert len(server.chats) == (1 if when == "at-once" and not warm_up_forgives else 2)
-    stage = ran.span("llm_ttft")[0]
-    assert stage.status == "failed"
-    assert stage.attributes["error"] == code
-    last = [span for span in ran.spans if span.name in ("warm_up", "probe")][-1]
-    assert (last.status, last.attributes["code"]) == ("failed", code)
+@pytest.mark.parametrize(("provider", "fault"), list(rows()))
+def test_a_fault_is_named_and_never_hidden(ask, provider, fault):
+    _, _, bad, code, fragment = fault
+    with LlmServer(after_warm_up(GOOD[provider], bad), models=("tiny", "test2")) as server:
+        asked = ask(provider, server.url)
+    assert asked.samples[0].status == "ok"
+    sample, error = asked.sample, asked.error
+    assert (sample.status, sample.code) == ("failed", code) == ("failed", error.code)
+    assert fragment in sample.reason
+    assert re.fullmatch(r"[^\n\r\t\x1b]{10,400}", sample.reason)
+    assert error.hint
+    assert sample.ttft_ms is sample.total_ms is sample.tokens is sample.first_sentence is None
+    assert len(server.chats) == 2
+    assert sample.phases[0].name == "queued"
+    assert sum(phase.duration_ms for phase in sample.phases) > 0
 
 
-def test_a_failure_after_good_probes_keeps_them_and_says_so(probe):
-    def third_fails(seen):
-        return error(429, "") if seen.index == 3 else GROQ_GOOD
-
-    with LlmServer(third_fails) as server:
-        ran = probe("groq", server.url, probes=5)
-    assert ran.probe.ttft_ms.status is Status.MEASURED
-    assert ran.probe.ttft_ms.n == len(ran.probe.samples_ms) == 2
-    assert len(server.chats) == 4
-    assert "2 of 5 probes" in ran.finding("LLM_PROBES_LOST").message
-    assert "LLM_UNAVAILABLE" not in ran.codes
-
-
+# Names, what the sample got through, and the one that was going on when it was given up.
 STALLS = [
-    ("groq", Reply(before_headers=(Stall(),)), "no token within 1 s"),
-    ("groq", Reply(steps=(GROQ_FIRST, Stall())), "no token within 1 s"),
-    ("groq", Reply(steps=(GROQ_FIRST, word(), word(), Stall())), "went silent after 2 tokens"),
-    ("groq", Reply(steps=(b": ping\n\n", Pause(0.2)) * 50), "no token within 1 s"),
-    ("groq", Reply(steps=(GROQ_FIRST, Pause(0.2)) * 50), "no token within 1 s"),
-    ("ollama", Reply(before_headers=(Stall(),)), "no token within 1 s"),
-    ("ollama", Reply(steps=(ollama_part("a"), Stall()), **NDJSON), "went silent after 1 token:"),
+    ("sse", Reply(before_headers=(Stall(),)), "no token within 0.4 s", "waiting"),
+    ("sse", Reply(steps=(GROQ_FIRST, Stall())), "no token within 0.4 s", "first_token"),
+    ("sse", Reply(steps=(GROQ_FIRST, word(), word(), Stall())), "after 2 tokens", "streaming"),
+    (
+        "sse",
+        Reply(steps=(GROQ_FIRST, groq_chunk({"reasoning": "a"}), Stall())),
+        *("went silent after 1 token", "reasoning"),
+    ),
+    ("sse", Reply(steps=(b": ping\n\n", Pause(0.1)) * 50), "no token within", "first_token"),
+    ("sse", Reply(steps=(GROQ_FIRST, Pause(0.1)) * 50), "no token within 0.4 s", "first_token"),
+    ("ollama", Reply(before_headers=(Stall(),)), "no token within 0.4 s", "waiting"),
+    ("ollama", Reply(steps=(ollama_part("a"), Stall()), **NDJSON), "after 1 token:", "streaming"),
 ]
 
 
-@pytest.mark.parametrize(("provider", "bad", "fragment"), STALLS)
-def test_a_stall_ends_after_the_limit(probe, provider, bad, fragment):
-    good = GROQ_GOOD if provider == "groq" else OLLAMA_GOOD
-    with LlmServer(after_warm_up(good, bad)) as server:
-        ran = probe(provider, server.url, timeout_s=1.0)
-        assert ran.probe.ttft_ms.status is Status.UNAVAILABLE
-    assert fragment in ran.probe.ttft_ms.reason
-    assert "LLM_STALL" in ran.finding("LLM_UNAVAILABLE").message
-    assert "llm.timeout_s" in ran.finding("LLM_UNAVAILABLE").hint
+def stalls():
+    for kind, *stall in STALLS:
+        for provider in ("groq", "openai") if kind == "sse" else (kind,):
+            yield (provider, *stall)
+
+
+@pytest.mark.parametrize(("provider", "bad", "fragment", "phase"), list(stalls()))
+def test_a_stall_ends_after_the_limit_in_the_part_where_it_stood(
+    ask, provider, bad, fragment, phase
+):
+    with LlmServer(after_warm_up(GOOD[provider], bad)) as server:
+        asked = ask(provider, server.url, timeout_s=0.4)
+    assert fragment in asked.sample.reason
+    assert asked.error.code == "LLM_STALL"
+    assert "llm.timeout_s" in asked.error.hint
     assert len(server.chats) == 2
-    assert 1_000 <= ran.span("probe")[0].duration_ms < 10_000
+    assert asked.sample.phases[-1].name == phase
+    assert sum(phase.duration_ms for phase in asked.sample.phases) >= 390
 
 
-@pytest.mark.parametrize("provider", ["groq", "ollama"])
-def test_a_stall_in_the_warm_up_ends_after_the_limit(probe, provider):
-    with LlmServer(lambda _: Reply(steps=(Stall(),))) as server:
-        ran = probe(provider, server.url, timeout_s=1.0)
-    assert "no token within 1 s" in ran.probe.ttft_ms.reason
-    assert ran.probe.warm_up_ms.status is Status.UNAVAILABLE
-    assert len(server.chats) == 1
-
-
-@pytest.mark.parametrize("provider", ["groq", "ollama"])
-def test_a_refused_connection(probe, provider):
+@pytest.mark.parametrize("provider", ALL)
+def test_a_refused_connection(ask, provider):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    ran = probe(provider, f"http://127.0.0.1:{port}")
-    assert f"nothing listens at 127.0.0.1:{port}" in ran.probe.ttft_ms.reason
-    assert ran.probe.sent_to is None
+    asked = ask(provider, f"http://127.0.0.1:{port}", times=1)
+    assert f"nothing listens at 127.0.0.1:{port}" in asked.sample.reason
+    assert asked.provider.requests_sent == 0
+    assert asked.sample.reused is None
+    assert asked.sample.phases[-1].name == "connect"
     if provider == "ollama":
-        assert "ollama serve" in ran.finding("LLM_UNAVAILABLE").hint
+        assert "ollama serve" in asked.error.hint
 
 
-@pytest.mark.parametrize("provider", ["groq", "ollama"])
-def test_a_name_that_does_not_exist(probe, provider):
-    ran = probe(provider, "http://echotrace-test.invalid:9")
-    assert "LLM_DNS" in ran.finding("LLM_UNAVAILABLE").message
-    assert "echotrace-test.invalid:9 could not be resolved" in ran.probe.ttft_ms.reason
-    assert "SENT_TO" not in ran.codes
-    assert ran.probe.sent_to is None
+@pytest.mark.parametrize("provider", ALL)
+def test_a_name_that_does_not_exist(ask, provider):
+    asked = ask(provider, "http://echotrace-test.invalid:9", times=1)
+    assert asked.error.code == "LLM_DNS"
+    assert "echotrace-test.invalid:9 could not be resolved" in asked.sample.reason
+    assert asked.provider.requests_sent == 0
+    assert asked.sample.phases[-1].name == "dns"
 
 
-def test_no_tls_where_tls_was_asked_for(probe):
-    with LlmServer(lambda _: GROQ_GOOD) as server:
-        ran = probe("groq", server.url.replace("http:", "https:"))
-    assert "LLM_TLS" in ran.finding("LLM_UNAVAILABLE").message
+@pytest.mark.parametrize("provider", ALL)
+def test_no_tls_where_tls_was_asked_for(ask, provider):
+    with LlmServer(lambda _: GOOD[provider]) as server:
+        asked = ask(provider, server.url.replace("http:", "https:"), times=1)
+    assert asked.error.code == "LLM_TLS"
+    assert asked.sample.phases[-1].name == "tls"
     assert server.chats == []
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
-@pytest.mark.parametrize("provider", ["groq", "ollama"])
-def test_a_certificate_of_nobody(probe, provider, tmp_path, environment):
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            key,
-            "-out",
-            certificate,
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip - the command reads best in its own lines
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
-    good = GROQ_GOOD if provider == "groq" else OLLAMA_GOOD
-    with LlmServer(lambda _: good, tls=tls) as server:
-        refused = probe(provider, server.url)
-        environment.setenv("SSL_CERT_FILE", str(certificate))
-        trusted = probe(provider, server.url)
-    assert "TLS: self" in refused.probe.ttft_ms.reason
-    assert "SSL_CERT_FILE" in refused.finding("LLM_UNAVAILABLE").hint
-    assert trusted.probe.ttft_ms.status is Status.MEASURED
-    assert trusted.span("warm_up")[0].attributes["tls_ms"] > 0
+@pytest.mark.parametrize("provider", ALL)
+def test_a_certificate_of_nobody(ask, provider, authority, environment):
+    with LlmServer(lambda _: GOOD[provider], tls=authority.server_context()) as server:
+        refused = ask(provider, server.url, times=1)
+        environment.setenv("SSL_CERT_FILE", str(authority.certificate))
+        trusted = ask(provider, server.url, times=1)
+    assert "TLS: " in refused.sample.reason
+    assert "SSL_CERT_FILE" in refused.error.hint
+    assert trusted.sample.status == "ok"
+    assert trusted.phase_ms("tls") > 0
 
 
-def test_unknown_models_get_the_nearest_names(probe):
+@pytest.mark.parametrize("provider", ["groq", "openai"])
+def test_unknown_models_get_the_nearest_names(ask, provider):
     bad = error(404, NO_MODEL)
     names = ("whisper-large-v3", "openai/gpt-oss-20b", "openai/gpt-oss-120b")
     with LlmServer(lambda _: bad, models=names) as server:
-        ran = probe("groq", server.url, model="gpt-oss-20")
-    assert "openai/gpt-oss-20b" in ran.finding("LLM_UNAVAILABLE").hint
+        asked = ask(provider, server.url, times=1, model="gpt-oss-20")
+    assert "openai/gpt-oss-20b" in asked.error.hint
     assert server.listings == 1
+    assert asked.sample.http_status == 404  # of the prompt, not of the list that was asked for
+    assert asked.provider.requests_sent == 2
 
 
-def test_an_unknown_ollama_model_can_be_pulled(probe):
+def test_an_unknown_ollama_model_can_be_pulled(ask):
     bad = error(404, {"error": "model 'qwen3:0.6b' not found"})
     with LlmServer(lambda _: bad, models=("qwen3:1.7b",)) as server:
-        ran = probe("ollama", server.url, model="qwen3:0.6b")
-    hint = ran.finding("LLM_UNAVAILABLE").hint
-    assert "ollama pull qwen3:0.6b" in hint
-    assert "qwen3:1.7b" in hint
+        asked = ask("ollama", server.url, times=1, model="qwen3:0.6b")
+    assert "ollama pull qwen3:0.6b" in asked.error.hint
+    assert "qwen3:1.7b" in asked.error.hint
 
 
-def test_ollama_without_a_named_model_takes_the_first_one(probe):
-    with LlmServer(lambda _: OLLAMA_GOOD, models=("newest:1b", "older:1b")) as server:
-        ran = probe("ollama", server.url, model=None)
-    assert ran.probe.model == "newest:1b"
+@pytest.mark.parametrize("provider", ["ollama", "openai"])
+def test_without_a_named_model_the_first_one_is_taken_and_the_connection_stays_cold(ask, provider):
+    names = ("newest:1b", "older:1b")
+    with LlmServer(lambda _: GOOD[provider], models=names) as server:
+        asked = ask(provider, server.url, model=None)
+    assert asked.provider.model == "newest:1b"
     assert {seen.body["model"] for seen in server.chats} == {"newest:1b"}
+    assert server.listing_connections == [1]
+    assert [seen.connection for seen in server.chats] == [2, 2]
+    assert [sample.reused for sample in asked.samples] == [False, True]
 
 
-def test_ollama_without_any_model_says_how_to_get_one(probe):
-    with LlmServer(lambda _: OLLAMA_GOOD) as server:
-        ran = probe("ollama", server.url, model=None)
-    assert "has no model" in ran.probe.ttft_ms.reason
-    assert "ollama pull" in ran.finding("LLM_UNAVAILABLE").hint
+@pytest.mark.parametrize(
+    ("provider", "words"), [("ollama", "ollama pull"), ("openai", "--llm openai:MODEL")]
+)
+def test_a_server_without_any_model_says_what_to_do(ask, provider, words):
+    with LlmServer(lambda _: GOOD[provider]) as server:
+        asked = ask(provider, server.url, model=None)
+    assert asked.refused.code == "LLM_MODEL_UNKNOWN"
+    assert words in asked.refused.hint
     assert server.chats == []
 
 
-def test_control_characters_of_a_server_do_not_reach_the_report(probe):
+def test_a_server_without_a_list_of_models_is_told_apart_from_one_without_models(ask):
+    with LlmServer(lambda _: GOOD["openai"]) as server:
+        asked = ask("openai", f"{server.url}/elsewhere", model=None)
+    assert asked.refused.code == "LLM_NOT_FOUND"
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_control_characters_of_a_server_do_not_reach_the_report(ask, provider):
     bad = error(500, {"error": {"message": "\x1b[31mred\x1b[0m\r\nnext" + "x" * 5000}})
     with LlmServer(lambda _: bad) as server:
-        ran = probe("groq", server.url)
-    text = ran.probe.ttft_ms.reason + ran.finding("LLM_UNAVAILABLE").message
-    assert text.isprintable()
-    assert "next" in text
-    assert len(ran.probe.ttft_ms.reason) < 400
+        asked = ask(provider, server.url, times=1)
+    assert asked.sample.reason.isprintable()
+    assert "next" in asked.sample.reason
+    assert len(asked.sample.reason) < 400
 
 
-@pytest.mark.parametrize("when", ["build", "warm-up", "probe"])
-def test_cancelling_leaves_nothing_behind(when, environment):
-    """The server stalls; the run is cancelled once the request has reached it."""
-    from echotrace.analyzers.llm_probe import LlmProbeAnalyzer
-    from echotrace.config.settings import LlmSettings, Settings
-    from echotrace.telemetry import TelemetryCollector
+@pytest.mark.parametrize("provider", ALL)
+def test_a_rate_limit_is_told_and_never_slept_through(ask, provider):
+    bad = error(429, {"error": "slow"}, headers=(("Retry-After", "30"),))
+    begun_s = time.monotonic()
+    with LlmServer(lambda _: bad) as server:
+        asked = ask(provider, server.url, times=1)
+    assert "retry after 30 s" in asked.sample.reason
+    assert len(server.chats) == 1
+    assert time.monotonic() - begun_s < 25
 
-    environment.setenv("GROQ_API_KEY", "k" * 30)
-    stall = Reply(steps=(GROQ_FIRST, Stall()))
-    collector = TelemetryCollector()
+
+@pytest.mark.parametrize("provider", ALL)
+def test_a_failure_does_not_harm_the_next_request(ask, provider):
+    def second_fails(seen):
+        return error(503, "") if seen.index == 1 else GOOD[provider]
+
+    with LlmServer(second_fails) as server:
+        asked = ask(provider, server.url, times=3)
+    assert [sample.status for sample in asked.samples] == ["ok", "failed", "ok"]
+    assert [sample.index for sample in asked.samples] == [0, 1, 2]
+    starts = [sample.start_ms for sample in asked.samples]
+    assert starts == sorted(starts)
+    assert len(server.chats) == 3
+
+
+@pytest.mark.parametrize("provider", ALL)
+def test_cancelling_in_the_middle_leaves_nothing_behind(provider, settings_for):
+    """The server stalls; the request is cancelled once it has reached it."""
+    from echotrace.providers.llm.base import BUILT_IN_PROMPT
+    from echotrace.providers.llm.choose import build, choose
+    from echotrace.providers.llm.measure import take_sample
+    from echotrace.providers.taken import Due
 
     async def run(server):
-        settings = Settings(llm=LlmSettings(provider="groq", base_url=server.url, model="test"))
-        task = asyncio.create_task(LlmProbeAnalyzer(collector).analyze("", settings=settings))
-        wanted = {"build": 0, "warm-up": 1, "probe": 2}[when]
-        await asyncio.sleep(0)
-        while len(server.chats) < wanted:  # noqa: ASYNC110 - the server is a thread, not a task
+        settings = settings_for(provider, server.url)
+        asked = build(choose(settings), settings)
+        due = Due(index=0, cold=True, due_ns=0, origin_ns=0)
+        work = take_sample(asked, prompt=BUILT_IN_PROMPT, max_tokens=9, limit_s=10, due=due)
+        task = asyncio.create_task(work)
+        while not server.chats:  # noqa: ASYNC110 - the server is a thread, not a task
             await asyncio.sleep(0.001)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await asked.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    answer = after_warm_up(GROQ_GOOD, stall) if when == "probe" else lambda _: stall
-    with LlmServer(answer) as server:
+    with LlmServer(lambda _: Reply(before_headers=(Stall(),))) as server:
         asyncio.run(run(server))
-    assert collector.spans
-    stopped = {"build": "llm_ttft", "warm-up": "warm_up", "probe": "probe"}[when]
-    by_name = {span.name: span.status for span in collector.spans}
-    assert by_name[stopped] == by_name["llm_ttft"] == "cancelled"

@@ -1,13 +1,17 @@
 """The key never comes out, the call's words never go out, and what went out is told."""
 
+import asyncio
 import json
 import logging
+import socket
 import traceback
 
 import pytest
 
 from echotrace.model.codec import to_plain
 from echotrace.model.measure import Severity, Status
+from echotrace.providers.llm.base import BUILT_IN_PROMPT
+from echotrace.providers.llm.choose import build, choose
 from tests.fakes.llm_key import KEY, pieces_of_key
 from tests.fakes.llm_servers import (
     LlmServer,
@@ -32,93 +36,97 @@ ECHOES = {
     "x_groq": Reply(steps=(groq_chunk({"content": "a"}, x_groq={"error": f"bad {KEY}"}),)),
     "malformed": Reply(steps=(f"data: {{{KEY}\n\n".encode(),)),
     "answer": groq_answer(KEY, headers=(("X-Echo", KEY),)),
+    "answer in parts": groq_answer("It is ", KEY[:6], KEY[6:30], KEY[30:], ". Yes."),
+    "request id": groq_answer("Hi.", headers=(("X-Request-Id", KEY),)),
     "no HTTP": Reply(raw=f"{KEY}\r\n".encode()),
 }
 
 
+@pytest.mark.parametrize("provider", ["groq", "openai"])
 @pytest.mark.parametrize("name", ECHOES)
-def test_a_key_that_the_server_echoes_stays_inside(probe, caplog, name):
+def test_a_key_that_the_server_echoes_stays_inside(ask, caplog, provider, name):
     caplog.set_level(logging.DEBUG)
     with LlmServer(lambda _: ECHOES[name], models=(KEY, "test2")) as server:
-        ran = probe("groq", server.url)
+        asked = ask(provider, server.url, times=1)
     assert server.chats[0].headers["authorization"] == f"Bearer {KEY}"
     everything = "\n".join(
         (
-            repr(ran),
-            json.dumps(to_plain(ran.probe)),
-            *(json.dumps(to_plain(finding)) for finding in ran.findings),
-            *(repr(span) for span in ran.spans),
+            repr(asked),
+            json.dumps([to_plain(sample) for sample in asked.samples]),
+            str(asked.error),
+            repr(asked.error and asked.error.__dict__),
+            repr(vars(asked.provider)),
             caplog.text,
             *(repr((record.msg, record.args)) for record in caplog.records),
         )
     )
-    assert ran.probe.ttft_ms.reason or name == "answer"
+    assert asked.error or name in ("answer", "answer in parts", "request id")
     assert [piece for piece in pieces_of_key() if piece in everything] == []
 
 
 @pytest.mark.parametrize("name", ["401", "500", "event", "malformed"])
-def test_exceptions_hold_no_key(name, environment):
-    import asyncio
-
-    from echotrace.config.settings import LlmSettings, Settings
-    from echotrace.errors import ProviderError
-    from echotrace.providers.llm.choose import build, choose
-
-    environment.setenv("GROQ_API_KEY", KEY)
-
-    async def ask(url):
-        settings = Settings(llm=LlmSettings(provider="groq", base_url=url))
-        provider = build(choose(settings), settings)
+@pytest.mark.parametrize("provider", ["groq", "openai"])
+def test_exceptions_hold_no_key(name, provider, settings_for):
+    async def stream(url):
+        settings = settings_for(provider, url)
+        asked = build(choose(settings), settings)
         try:
-            await provider.warm_up()
+            async for _ in asked.stream(BUILT_IN_PROMPT, max_tokens=1):
+                pass
         finally:
-            await provider.close()
+            await asked.close()
+
+    from echotrace.errors import ProviderError
 
     with LlmServer(lambda _: ECHOES[name]) as server, pytest.raises(ProviderError) as caught:
-        asyncio.run(ask(server.url))
+        asyncio.run(stream(server.url))
     text = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__dict__)
     assert [piece for piece in pieces_of_key() if piece in text] == []
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
 
 
-def test_the_library_loggers_are_left_as_they_were(probe):
-    loggers = [logging.getLogger(name) for name in ("httpcore.http11", "groq._base_client")]
+@pytest.mark.parametrize("provider", ["groq", "openai"])
+def test_the_library_loggers_are_left_as_they_were(ask, provider):
+    names = ("httpcore.http11", "httpcore.connection", "httpx", "groq._base_client")
+    loggers = [logging.getLogger(name) for name in names]
     before = [list(logger.filters) for logger in loggers]
-    with LlmServer(lambda _: groq_answer("a")) as server:
-        probe("groq", server.url)
+    with LlmServer(lambda _: groq_answer("a"), models=("a",)) as server:
+        ask(provider, server.url, model=None)
     assert [list(logger.filters) for logger in loggers] == before
 
 
-def test_an_ollama_key_goes_to_ollama_alone_and_stays_inside(probe, environment, caplog):
+def test_an_ollama_key_goes_to_ollama_alone_and_stays_inside(ask, environment, caplog):
     caplog.set_level(logging.DEBUG)
     environment.setenv("OLLAMA_API_KEY", KEY)
     with LlmServer(lambda _: error(403, {"error": f"no: {KEY}"})) as server:
-        ran = probe("ollama", server.url)
+        asked = ask("ollama", server.url, times=1)
     assert server.chats[0].headers["authorization"] == f"Bearer {KEY}"
-    text = repr(ran) + caplog.text
-    assert "no: " in ran.probe.ttft_ms.reason
+    text = repr(asked) + caplog.text
+    assert "no: " in asked.sample.reason
     assert [piece for piece in pieces_of_key() if piece in text] == []
 
 
-def test_the_groq_key_does_not_go_to_ollama(probe, environment):
+@pytest.mark.parametrize(
+    ("provider", "answer"),
+    [("ollama", ollama_answer("a", "b")), ("openai", groq_answer("a", "b"))],
+)
+def test_the_groq_key_goes_to_groq_alone(ask, environment, provider, answer):
     environment.setenv("GROQ_API_KEY", KEY)
-    with LlmServer(lambda _: ollama_answer("a", "b")) as server:
-        probe("ollama", server.url)
+    with LlmServer(lambda _: answer, models=("a",)) as server:
+        assert ask(provider, server.url, key=None, model=None).sample.status == "ok"
     assert all("authorization" not in seen.headers for seen in server.chats)
 
 
-def test_a_password_in_the_address_is_not_shown(probe):
+def test_a_password_in_the_address_is_not_shown(ask):
     with LlmServer(lambda _: ollama_answer("a", "b")) as server:
-        ran = probe("ollama", server.url.replace("//", "//user:hunter2@"))
-    assert ran.probe.sent_to == server.host
-    assert "hunter2" not in repr(ran)
+        asked = ask("ollama", server.url.replace("//", "//user:hunter2@"))
+    assert asked.provider.sent_to == server.host
+    assert "hunter2" not in repr(asked) + repr(vars(asked.provider))
 
 
 def test_what_went_where_is_told_when_it_left_the_machine(probe, environment):
     """The name leads to this machine here; only its spelling makes it a foreign host."""
-    import socket
-
     real = socket.getaddrinfo
 
     def resolve(host, *args, **kwargs):
@@ -143,10 +151,11 @@ def test_what_went_where_is_told_when_it_left_the_machine(probe, environment):
     assert len(server.chats) == 3
 
 
-def test_a_redirect_cannot_lead_the_key_elsewhere(probe):
+@pytest.mark.parametrize("provider", ["groq", "openai"])
+def test_a_redirect_cannot_lead_the_key_elsewhere(ask, provider):
     with LlmServer(lambda _: groq_answer("a")) as elsewhere:
         away = error(307, "", headers=(("Location", f"{elsewhere.url}/openai/v1/x"),))
         with LlmServer(lambda _: away) as server:
-            ran = probe("groq", server.url)
-    assert ran.probe.ttft_ms.status is Status.UNAVAILABLE
+            asked = ask(provider, server.url, times=1)
+    assert asked.error.code == "LLM_REDIRECT"
     assert elsewhere.connections == 0

@@ -1,17 +1,17 @@
 """Our times against the stamps of the server, both on CLOCK_MONOTONIC."""
 
 import asyncio
+import statistics
 import sys
 import time
 
 import pytest
 
-from echotrace.config.secrets import Secret
 from echotrace.model.measure import Status
-from echotrace.providers.address import parse_address
-from echotrace.providers.llm.groq import GroqProvider
+from echotrace.providers.llm.base import BUILT_IN_PROMPT
+from echotrace.providers.llm.choose import build, choose
 from echotrace.providers.llm.measure import take_sample
-from echotrace.providers.llm.ollama import OllamaProvider
+from echotrace.providers.taken import Due
 from tests.fakes.llm_servers import (
     DONE,
     GROQ_FIRST,
@@ -24,12 +24,19 @@ from tests.fakes.llm_servers import (
     ollama_answer,
     ollama_end,
     ollama_part,
+    openai_answer,
     split_everywhere,
 )
+from tests.fakes.timed_server import TimedServer, Timing
 
 SLACK_MS = 50.0
 WORDS = ("Please ", "block ", "your ", "card.")
-ANSWERS = {"groq": (groq_answer, 1), "ollama": (ollama_answer, 0)}
+ANSWERS = {"groq": (groq_answer, 1), "openai": (openai_answer, 1), "ollama": (ollama_answer, 0)}
+REASONING = {
+    "groq": [groq_chunk({"reasoning": "The caller"})],
+    "openai": [groq_chunk({"reasoning_content": "The caller"})],
+    "ollama": [ollama_part(message={"thinking": "The caller"})],
+}
 
 
 def assert_agrees(ours_ms, server_ms):
@@ -37,152 +44,119 @@ def assert_agrees(ours_ms, server_ms):
     assert server_ms <= ours_ms <= server_ms + SLACK_MS
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_ttft_and_total_agree_with_the_server(probe, name):
-    answer, first_token_step = ANSWERS[name]
-    with LlmServer(lambda _: answer(*WORDS, first_s=0.08, gap_s=0.02)) as server:
-        ran = probe(name, server.url, probes=3)
-    assert ran.probe.ttft_ms.status is Status.MEASURED
-    assert ran.probe.ttft_ms.n == 3
-    assert ran.probe.ttft_ms.value == sorted(ran.probe.samples_ms)[1]
-    measured = server.chats[1:]
-    assert len(measured) == 3
-    for ours_ms, seen in zip(ran.probe.samples_ms, measured, strict=True):
-        assert_agrees(ours_ms, (seen.step_ns[first_token_step] - seen.received_ns) / 1e6)
-    totals = sorted((seen.step_ns[-1] - seen.received_ns) / 1e6 for seen in measured)
-    assert totals[0] <= ran.probe.total_ms.value <= totals[-1] + SLACK_MS
-    assert ran.probe.total_ms.value >= ran.probe.ttft_ms.value
-    assert ran.probe.tokens_per_s.status is Status.MEASURED
-    assert ran.probe.tokens_per_s.value > 0
+def stamped_ms(seen, step):
+    return (seen.step_ns[step] - seen.received_ns) / 1e6
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_the_warm_up_goes_first_over_the_same_connection(probe, name):
+def test_the_figures_agree_with_the_server(ask, name):
+    answer, first = ANSWERS[name]
+    with LlmServer(lambda _: answer(*WORDS, first_s=0.05, gap_s=0.02)) as server:
+        asked = ask(name, server.url, times=3)
+    assert [sample.status for sample in asked.samples] == ["ok"] * 3
+    for sample, seen in zip(asked.samples, server.chats, strict=True):
+        assert_agrees(sample.ttft_ms, stamped_ms(seen, first))
+        assert_agrees(sample.total_ms, stamped_ms(seen, first + 4))
+        assert sample.ttfat_ms == sample.ttft_ms
+        assert sample.first_sentence == "Please block your card."
+        assert sample.first_sentence_ms == sample.total_ms  # only the end tells that it is whole
+        assert (sample.tokens, sample.tokens_counted) == (4, True)
+        assert len(sample.token_gaps_ms) == 3
+        assert min(sample.token_gaps_ms) > 10
+        spread_s = sum(sample.token_gaps_ms) / 1e3
+        assert sample.tokens_per_s == pytest.approx(3 / spread_s)
+        assert sample.http_status == 200
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_all_requests_go_over_one_connection(ask, name):
     answer, _ = ANSWERS[name]
-
-    def slow_start(seen):
-        return answer(*WORDS, first_s=0.3 if seen.index == 0 else 0.0)
-
-    with LlmServer(slow_start) as server:
-        ran = probe(name, server.url, probes=2)
-    assert len(server.chats) == 3
+    with LlmServer(lambda _: answer(*WORDS)) as server:
+        asked = ask(name, server.url, times=3)
     assert server.connections == 1
-    assert ran.probe.warm_up_ms.value >= 300
-    assert max(ran.probe.samples_ms) < ran.probe.warm_up_ms.value
-    (warm,) = ran.span("warm_up")
-    probes = ran.span("probe")
-    assert warm.end_ns <= probes[0].start_ns
-    assert [span.attributes["connection"] for span in probes] == ["kept open"] * 2
-    assert warm.attributes["connect_ms"] > 0
+    assert [sample.reused for sample in asked.samples] == [False, True, True]
+    assert [sample.cold for sample in asked.samples] == [True, False, False]
+    for sample in asked.samples:
+        names = [phase.name for phase in sample.phases]
+        assert ("connect" in names) is sample.cold
+        assert names[0] == "queued"
+        assert names[-1] == "done"
+    assert asked.provider.requests_sent == 3
 
 
-def test_connection_set_up_is_left_out_when_the_server_closes_after_each_reply(probe):
+@pytest.mark.parametrize("name", ["groq", "openai"])
+def test_connection_set_up_is_in_no_figure_when_the_server_closes_after_each_reply(ask, name):
     reply = groq_answer(*WORDS, first_s=0.05, framing="close", http="HTTP/1.0")
     with LlmServer(lambda _: reply) as server:
-        ran = probe("groq", server.url)
+        asked = ask(name, server.url)
     assert server.connections == 2
-    assert ran.span("probe")[0].attributes["connection"] == "opened anew"
+    assert asked.sample.reused is False
+    assert_agrees(asked.sample.ttft_ms, stamped_ms(server.chats[1], 1))
+
+
+@pytest.mark.parametrize("name", REASONING)
+def test_reasoning_is_the_first_token_and_the_answer_is_noted_apart(ask, name):
+    start = [ollama_part("")] if name == "ollama" else [GROQ_FIRST, groq_chunk(None)]
+    word = ollama_part("Block it.") if name == "ollama" else groq_chunk({"content": "Block it."})
+    end = [ollama_end(2)] if name == "ollama" else [groq_end(2), DONE]
+    steps = (*start, Pause(0.03), *REASONING[name], Pause(0.05), word, *end)
+    kind = "application/x-ndjson" if name == "ollama" else "text/event-stream"
+    with LlmServer(lambda _: Reply(steps=steps, content_type=kind)) as server:
+        asked = ask(name, server.url)
     seen = server.chats[1]
-    assert_agrees(ran.probe.ttft_ms.value, (seen.step_ns[1] - seen.received_ns) / 1e6)
-
-
-def test_groq_counts_reasoning_as_the_first_token_and_notes_the_answer_apart(probe):
-    reply = Reply(
-        steps=(
-            GROQ_FIRST,
-            groq_chunk(None),
-            Pause(0.04),
-            groq_chunk({"reasoning": "The caller"}),
-            Pause(0.06),
-            groq_chunk({"content": "Block it."}),
-            groq_end(2),
-            DONE,
-        )
+    assert_agrees(asked.sample.ttft_ms, stamped_ms(seen, len(start)))
+    assert_agrees(asked.sample.ttfat_ms, stamped_ms(seen, len(start) + 1))
+    assert asked.sample.first_sentence == "Block it."
+    assert asked.phase_ms("reasoning") == pytest.approx(
+        asked.sample.ttfat_ms - asked.sample.ttft_ms, abs=0.01
     )
-    with LlmServer(lambda _: reply) as server:
-        ran = probe("groq", server.url)
-    seen = server.chats[1]
-    assert_agrees(ran.probe.ttft_ms.value, (seen.step_ns[2] - seen.received_ns) / 1e6)
-    ttfat_ms = ran.span("probe")[0].attributes["ttfat_ms"]
-    assert_agrees(ttfat_ms, (seen.step_ns[3] - seen.received_ns) / 1e6)
-    assert ttfat_ms > ran.probe.ttft_ms.value
+    names = [phase.name for phase in asked.sample.phases]
+    assert names.index("first_token") < names.index("reasoning") < names.index("done")
 
 
-def test_ollama_counts_thinking_as_the_first_token(probe):
-    reply = Reply(
-        steps=(
-            ollama_part(""),
-            Pause(0.04),
-            ollama_part(message={"thinking": "The caller"}),
-            Pause(0.06),
-            ollama_part("Block it."),
-            ollama_end(2),
-        ),
-        content_type="application/x-ndjson",
-    )
-    with LlmServer(lambda _: reply) as server:
-        ran = probe("ollama", server.url)
-    seen = server.chats[1]
-    assert_agrees(ran.probe.ttft_ms.value, (seen.step_ns[1] - seen.received_ns) / 1e6)
-    assert_agrees(
-        ran.span("probe")[0].attributes["ttfat_ms"], (seen.step_ns[2] - seen.received_ns) / 1e6
-    )
+def test_an_answer_that_is_all_reasoning_has_no_time_of_an_answer(ask):
+    steps = (*[groq_chunk({"reasoning": "so "}), Pause(0.01)] * 3, groq_end(3, "length"), DONE)
+    with LlmServer(lambda _: Reply(steps=steps)) as server:
+        asked = ask("openai", server.url)
+    assert asked.sample.status == "ok"
+    assert asked.sample.ttft_ms > 0
+    assert asked.sample.ttfat_ms is asked.sample.first_sentence_ms is None
+    assert asked.phase_ms("reasoning") >= 20
+    assert "streaming" not in [phase.name for phase in asked.sample.phases]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the two clocks are one only on Linux")
-def test_stamps_are_on_the_clock_of_the_server():
-    async def ask(url):
-        provider = GroqProvider(
-            model="test",
-            key=Secret("GROQ_API_KEY", "k" * 24),
-            address=parse_address(url, origin="test"),
-            timeout_s=10,
-            offline=True,
-        )
-        try:
-            return [event async for event in provider.stream("p", system="s", max_tokens=8)]
-        finally:
-            await provider.close()
-
+@pytest.mark.parametrize("name", ["groq", "openai"])
+def test_stamps_are_on_the_clock_of_the_server(settings_for, name):
     begun_ns = time.monotonic_ns()
-    with LlmServer(lambda _: groq_answer("a", "b", gap_s=0.01)) as server:
-        events = asyncio.run(ask(server.url))
+    with LlmServer(lambda _: ANSWERS[name][0]("a", "b", gap_s=0.01)) as server:
+        events = asyncio.run(stream(settings_for(name, server.url)))
     (seen,) = server.chats
-    assert [event.kind for event in events] == ["sent", "role", "answer", "answer", "done", "done"]
+    assert [event.kind for event in events][:4] == ["sent", "role", "answer", "answer"]
+    assert {event.kind for event in events[4:]} == {"done"}
     sent, _, first, second, *_, done = events
     assert begun_ns < sent.at_ns < seen.received_ns < seen.step_ns[1] < first.at_ns
     assert seen.step_ns[2] < second.at_ns <= done.at_ns < time.monotonic_ns()
-    assert done.tokens == 2
+    assert (done.tokens, done.prompt_tokens) == (2, 9)
+
+
+async def stream(settings):
+    provider = build(choose(settings), settings)
+    try:
+        return [event async for event in provider.stream(BUILT_IN_PROMPT, max_tokens=8)]
+    finally:
+        await provider.close()
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_characters_split_between_packets_arrive_whole(name):
+def test_characters_split_between_packets_arrive_whole(settings_for, name):
     text = "Grüße 你好 🙂"
-    one = groq_chunk({"content": text}) if name == "groq" else ollama_part(text)
-    end = (groq_end(1), DONE) if name == "groq" else (ollama_end(1),)
-    kind = "text/event-stream" if name == "groq" else "application/x-ndjson"
+    one = ollama_part(text) if name == "ollama" else groq_chunk({"content": text})
+    end = (ollama_end(1),) if name == "ollama" else (groq_end(1), DONE)
+    kind = "application/x-ndjson" if name == "ollama" else "text/event-stream"
     reply = Reply(steps=(*split_everywhere(one), *end), content_type=kind)
-
-    async def ask(url):
-        address = parse_address(url, origin="test")
-        provider = (
-            GroqProvider(
-                model="test",
-                key=Secret("GROQ_API_KEY", "k" * 24),
-                address=address,
-                timeout_s=10,
-                offline=True,
-            )
-            if name == "groq"
-            else OllamaProvider(model="test", address=address, timeout_s=10, offline=True)
-        )
-        try:
-            return [event async for event in provider.stream("p", system="s", max_tokens=8)]
-        finally:
-            await provider.close()
-
     with LlmServer(lambda _: reply) as server:
-        events = asyncio.run(ask(server.url))
+        events = asyncio.run(stream(settings_for(name, server.url)))
     assert "".join(event.text for event in events) == text
 
 
@@ -198,73 +172,165 @@ def test_characters_split_between_packets_arrive_whole(name):
     ],
     ids=["gzip", "http10", "length", "no-type", "plain-type"],
 )
-def test_unusual_but_complete_streams_are_measured(probe, name, more):
+def test_unusual_but_complete_streams_are_measured(ask, name, more):
     answer, first = ANSWERS[name]
     with LlmServer(lambda _: answer(*WORDS, first_s=0.02, **more)) as server:
-        ran = probe(name, server.url)
-    assert ran.codes == []
+        asked = ask(name, server.url)
+    assert (asked.sample.status, asked.sample.code) == ("ok", None)
+    assert asked.sample.first_sentence == "Please block your card."
     seen = server.chats[1]
-    assert_agrees(ran.probe.ttft_ms.value, (seen.step_ns[first] - seen.received_ns) / 1e6)
+    assert_agrees(asked.sample.ttft_ms, stamped_ms(seen, first))
     assert seen.headers["accept-encoding"] == "identity"
 
 
-def test_a_stream_without_done_mark_is_complete_when_the_model_said_that_it_finished(probe):
+@pytest.mark.parametrize("name", ["groq", "openai"])
+def test_a_stream_without_done_mark_is_complete_when_the_model_said_that_it_finished(ask, name):
     reply = Reply(steps=(GROQ_FIRST, groq_chunk({"content": "Yes."}), groq_end(1)))
     with LlmServer(lambda _: reply) as server:
-        ran = probe("groq", server.url)
-    assert ran.probe.ttft_ms.status is Status.MEASURED
-    assert ran.probe.tokens_per_s.status is Status.NOT_MEASURABLE
+        asked = ask(name, server.url)
+    assert asked.sample.status == "ok"
+    assert asked.sample.tokens_per_s is None
 
 
-def test_pieces_are_counted_and_called_estimated_when_the_server_counts_no_tokens(probe):
+@pytest.mark.parametrize("name", ["groq", "openai"])
+def test_pieces_are_counted_when_the_server_counts_no_tokens(ask, name):
     end = groq_chunk({}, "stop")
     steps = (groq_chunk({"content": "a"}), Pause(0.02), groq_chunk({"content": "b"}), end, DONE)
     with LlmServer(lambda _: Reply(steps=steps)) as server:
-        ran = probe("groq", server.url)
-    assert ran.probe.tokens_per_s.status is Status.ESTIMATED
-    assert ran.probe.tokens_per_s.value > 0
-    assert "pieces of the stream" in ran.probe.tokens_per_s.reason
+        asked = ask(name, server.url)
+    assert (asked.sample.tokens, asked.sample.tokens_counted) == (2, False)
+    assert asked.sample.tokens_per_s == pytest.approx(1e3 / asked.sample.token_gaps_ms[0])
+    assert asked.sample.prompt_tokens is None
 
 
-def test_a_server_that_hangs_after_the_end_does_not_hold_the_run(probe):
+def test_pieces_of_one_read_have_no_gap_between_them(ask):
+    pieces = [groq_chunk({"content": word}) for word in WORDS]
+    steps = (GROQ_FIRST, b"".join(pieces[:2]), Pause(0.03), b"".join(pieces[2:]), groq_end(4), DONE)
+    with LlmServer(lambda _: Reply(steps=steps)) as server:
+        asked = ask("openai", server.url)
+    (gap_ms,) = asked.sample.token_gaps_ms
+    assert gap_ms >= 29
+    assert asked.sample.tokens == 4
+
+
+def test_a_server_that_hangs_after_the_end_costs_the_figures_nothing(ask):
     def hang(seen):
         whole = groq_answer(*WORDS)
         return whole if seen.index == 0 else Reply(steps=(*whole.steps, Pause(60)))
 
     with LlmServer(hang) as server:
-        ran = probe("groq", server.url)
-        assert ran.probe.ttft_ms.status is Status.MEASURED
-        assert ran.span("probe")[0].duration_ms < 10_000
+        asked = ask("groq", server.url)
+    assert asked.sample.status == "ok"
+    assert asked.sample.total_ms < 1_000
+    assert sum(phase.duration_ms for phase in asked.sample.phases) < 1_000
 
 
-def test_a_stream_that_never_ends_is_cut_and_keeps_its_first_token(probe):
-    def endless(seen):
-        if seen.index == 0:
-            return groq_answer("a")
-        return Reply(steps=(groq_chunk({"content": "a "}), Pause(0.05)) * 1000)
-
-    with LlmServer(endless) as server:
-        ran = probe("groq", server.url, timeout_s=0.5)
-    assert ran.probe.ttft_ms.status is Status.MEASURED
-    assert ran.probe.total_ms.status is Status.NOT_MEASURABLE
-    assert "llm.timeout_s" in ran.probe.total_ms.reason
-    assert 1_400 < ran.span("probe")[0].duration_ms < 10_000
-
-
-def test_the_request_holds_only_the_built_in_prompt_and_the_limit_of_tokens(probe):
-    with LlmServer(lambda _: groq_answer("a")) as groq_server:
-        probe("groq", groq_server.url, max_tokens=17)
-    with LlmServer(lambda _: ollama_answer("a", "b")) as ollama_server:
-        probe("ollama", ollama_server.url, max_tokens=17)
-    groq_body, ollama_body = groq_server.chats[1].body, ollama_server.chats[1].body
-    assert groq_body["stream"] is ollama_body["stream"] is True
-    assert groq_body["max_completion_tokens"] == ollama_body["options"]["num_predict"] == 17
-    assert groq_body["messages"] == ollama_body["messages"]
-    assert [message["role"] for message in groq_body["messages"]] == ["system", "user"]
-    assert "card" in groq_body["messages"][1]["content"]
+@pytest.mark.parametrize("name", ["groq", "openai"])
+def test_a_stream_that_never_ends_is_cut_and_keeps_its_first_token(ask, name):
+    endless = Reply(steps=(groq_chunk({"content": "a "}), Pause(0.02)) * 1000)
+    with LlmServer(lambda _: endless) as server:
+        asked = ask(name, server.url, timeout_s=0.15, times=1)
+    sample = asked.sample
+    assert (sample.status, sample.code, asked.error) == ("cut", "LLM_CUT", None)
+    assert sample.ttft_ms > 0
+    assert sample.total_ms is sample.first_sentence is None
+    assert sample.tokens == 1 + len(sample.token_gaps_ms)
+    assert not sample.tokens_counted
+    assert sample.phases[-1].name == "streaming"
+    assert sum(phase.duration_ms for phase in sample.phases) >= 440
 
 
-def test_the_section_is_held_from_warm_up_to_last_probe_and_its_wait_is_told_apart(probe):
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_request_holds_the_prompt_and_the_limit_of_tokens(ask, name):
+    with LlmServer(lambda _: ANSWERS[name][0]("a", "b")) as server:
+        ask(name, server.url, max_tokens=17)
+    body = server.chats[1].body
+    limit = {"groq": "max_completion_tokens", "openai": "max_tokens"}
+    found = body["options"]["num_predict"] if name == "ollama" else body[limit[name]]
+    assert (found, body["stream"], body["model"]) == (17, True, "test")
+    assert body["messages"] == BUILT_IN_PROMPT.messages()
+    if name == "openai":
+        assert body["stream_options"] == {"include_usage": True}
+
+
+def test_the_sdk_and_the_plain_client_agree(settings_for):
+    """Each against the server's own stamps, in turn, so that a busy machine meets both alike."""
+
+    def difference_ms(sample, seen):
+        return sample.ttft_ms - stamped_ms(seen, 1), sample.total_ms - stamped_ms(seen, 5)
+
+    async def run(server):
+        made = [settings_for(name, server.url) for name in ("groq", "openai")]
+        providers = [build(choose(settings), settings) for settings in made]
+        found = {provider.name: [] for provider in providers}
+        for index in range(9):
+            for provider in providers:
+                due = Due(index=index, cold=index == 0, due_ns=time.perf_counter_ns(), origin_ns=0)
+                taken = await take_sample(
+                    provider, prompt=BUILT_IN_PROMPT, max_tokens=9, limit_s=10, due=due
+                )
+                found[provider.name].append(difference_ms(taken.sample, server.chats[-1]))
+        for provider in providers:
+            await provider.close()
+        return found
+
+    with LlmServer(lambda _: groq_answer(*WORDS, first_s=0.02, gap_s=0.005)) as server:
+        found = asyncio.run(run(server))
+    for at in (0, 1):
+        sdk, plain = (
+            statistics.median(difference[at] for difference in found[name][1:])
+            for name in ("groq", "openai")
+        )
+        assert abs(sdk - plain) <= 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the two clocks are one only on Linux")
+def test_every_part_of_a_cold_request_over_tls_agrees_with_the_server(
+    settings_for, authority, environment
+):
+    environment.setenv("SSL_CERT_FILE", str(authority.certificate))
+    timing = Timing(
+        tls_ms=30, first_byte_ms=60, reasoning_ms=100, answer_ms=160, token_ms=20, end_ms=30
+    )
+
+    async def once(settings):
+        provider = build(choose(settings), settings)
+        due = Due(index=0, cold=True, due_ns=time.perf_counter_ns(), origin_ns=0)
+        taken = await take_sample(
+            provider, prompt=BUILT_IN_PROMPT, max_tokens=9, limit_s=10, due=due
+        )
+        await provider.close()
+        return taken.sample, due.due_ns
+
+    with TimedServer(timing, tls=authority.server_context()) as server:
+        settings = [settings_for(name, server.url) for name in ("groq", "openai")]
+        asyncio.run(once(settings[0]))  # the SDK's own first time, which loads parts of it
+        found = [asyncio.run(once(item)) for item in settings]
+    for sample, due_ns in found:
+        asked = server.asked[int(sample.request_id)]
+        ends = {
+            phase.name: due_ns + (phase.start_ms + phase.duration_ms) * 1e6
+            for phase in sample.phases
+        }
+        assert list(ends) == [
+            *("queued", "connect", "tls", "request_sent", "waiting", "first_token", "reasoning"),
+            *("streaming", "done"),
+        ]
+        stamps = {
+            "connect": asked.accepted_ns,
+            "tls": asked.tls_ns,
+            "request_sent": asked.request_ns,
+            "waiting": asked.first_byte_ns,
+            "first_token": asked.reasoning_ns[0],
+            "reasoning": asked.answer_ns[0],
+            "streaming": asked.answer_ns[-1],
+            "done": asked.end_ns,
+        }
+        for name, stamp_ns in stamps.items():
+            assert ends[name] == pytest.approx(stamp_ns, abs=25e6), name  # shortest part: 30 ms
+
+
+def test_the_section_is_held_over_all_requests_and_its_wait_is_told_apart(probe):
     entered = []
 
     class Section:
@@ -279,23 +345,4 @@ def test_the_section_is_held_from_warm_up_to_last_probe_and_its_wait_is_told_apa
         ran = probe("groq", server.url, probes=2, section=Section)
     assert entered == [0, 3]
     assert ran.span("llm_ttft")[0].attributes["queued_ms"] >= 50
-
-
-def test_take_sample_needs_a_token():
-    async def ask(url):
-        provider = OllamaProvider(
-            model="test", address=parse_address(url, origin="t"), timeout_s=10, offline=True
-        )
-        try:
-            return await take_sample(provider, prompt="p", system="s", max_tokens=9, limit_s=10)
-        finally:
-            await provider.close()
-
-    with LlmServer(lambda _: ollama_answer("a", "b", "c", gap_s=0.01)) as server:
-        sample = asyncio.run(ask(server.url))
-    assert sample.tokens == 3
-    assert sample.tokens_counted
-    assert sample.sent_ns < sample.first_ns < sample.last_ns
-    assert sample.ttft_ms == sample.ttfat_ms < sample.total_ms
-    spread_s = (sample.last_ns - sample.first_ns) / 1e9
-    assert sample.tokens_per_s == pytest.approx(2 / spread_s)
+    assert ran.probe.ttft_ms.status is Status.MEASURED

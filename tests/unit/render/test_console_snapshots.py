@@ -12,13 +12,18 @@ import pytest
 
 from echotrace.render.console import render_console
 from tests.fakes.audit_reports import AUDITS
+from tests.fakes.probe_reports import PROBED
 from tests.fakes.reports import SAMPLES
 
 FOLDER = Path(__file__).parent / "snapshots"
-MAKERS = {**SAMPLES, **AUDITS}
+MAKERS = {**SAMPLES, **AUDITS, **PROBED}
 CASES = [
     *((name, width, False) for name in SAMPLES for width in (80, 120)),
     *((name, 80, False) for name in AUDITS),
+    *((name, 80, False) for name in PROBED),
+    ("probe_only", 120, False),
+    ("probe_only", 40, False),
+    ("mock_probe", 80, True),
     ("audited", 40, False),
     ("audited", 160, False),
     ("audited_call", 120, False),

@@ -30,7 +30,17 @@ class Place:
     def load(self, **environ):
         return load_settings({}, environ={**self.environ, **environ}, cwd=None)
 
-    def detected(self, *, keys=(), in_environment=False, models=(), gpus=0, whisper=(), **base):
+    def detected(
+        self,
+        *,
+        keys=(),
+        in_environment=False,
+        models=(),
+        gpus=0,
+        whisper=(),
+        addresses=None,
+        **base,
+    ):
         saved = read_saved(self.environ)
         ollama = OllamaFound(address="h:1", running=True, models=models) if models else DOWN
         return Detected(
@@ -39,6 +49,7 @@ class Place:
             machine=Machine(cores=2, memory_mb=8000, gpus=gpus, whisper=frozenset(whisper)),
             ollama=ollama,
             keys={key.name: KeyFound(secret=key, in_environment=in_environment) for key in keys},
+            addresses=addresses or {},
         )
 
 
@@ -60,7 +71,8 @@ def place(make_place):
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch, tmp_path):
     """No key, no model cache and no configuration of whoever runs the tests."""
-    for name in ("GROQ_API_KEY", "GROQ_BASE_URL", "OLLAMA_HOST", "OLLAMA_API_KEY"):
+    vendors = ("GROQ_API_KEY", "GROQ_BASE_URL", "OLLAMA_HOST", "OLLAMA_API_KEY")
+    for name in (*vendors, "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nobody/config"))

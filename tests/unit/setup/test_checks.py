@@ -5,13 +5,14 @@ import pytest
 from echotrace.config.settings import LlmSettings, Settings, SttSettings
 from echotrace.setup.checks import check_llm, check_stt
 from tests.fakes.llm_key import KEY, pieces_of_key
-from tests.fakes.llm_servers import LlmServer, error, groq_answer, ollama_answer
+from tests.fakes.llm_servers import LlmServer, error, groq_answer, ollama_answer, openai_answer
 from tests.fakes.speech_models import mini_model
 
 
 def ask(provider, url, **llm):
     settings = Settings(llm=LlmSettings(provider=provider, base_url=url, timeout_s=10.0, **llm))
-    return asyncio.run(check_llm(settings, {"GROQ_API_KEY": KEY, "HOME": "/nowhere"}))
+    keys = {"GROQ_API_KEY": KEY, "OPENAI_API_KEY": KEY}
+    return asyncio.run(check_llm(settings, {**keys, "HOME": "/nowhere"}))
 
 
 def test_a_model_that_answers_is_timed():
@@ -19,9 +20,12 @@ def test_a_model_that_answers_is_timed():
         result = ask("groq", server.url, model="m")
         assert result.ok
         assert "first token after" in result.text
-        assert len(server.chats) == 2  # the warm-up and one timed request
+        assert len(server.chats) == 2  # a cold and a warm request
     with LlmServer(lambda seen: ollama_answer("Yes", " sir"), models=("a",)) as server:
         assert "a at" in ask("ollama", server.url).text
+    with LlmServer(lambda seen: openai_answer("Yes", " sir"), models=("served",)) as server:
+        assert "served at" in ask("openai", f"{server.url}/v1").text
+        assert server.chats[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_a_failure_is_said_without_the_key():
@@ -30,9 +34,13 @@ def test_a_failure_is_said_without_the_key():
         result = ask("groq", server.url, model="m")
         url = server.url
     assert (result.ok, result.code, result.exit_code) == (False, "LLM_KEY_REFUSED", 4)
+    assert "console.groq.com" in result.hint
+    with LlmServer(lambda seen: echo) as server:
+        mine = ask("openai", server.url, model="m")
+    assert (mine.code, "platform.openai.com" in mine.hint) == ("LLM_KEY_REFUSED", False)
     down = ask("ollama", url, model="m")
     assert (down.code, down.hint) == ("LLM_CONNECTION_REFUSED", "start it with: ollama serve")
-    shown = repr(result) + repr(down)
+    shown = repr(result) + repr(mine) + repr(down)
     assert not any(piece in shown for piece in pieces_of_key())
 
 

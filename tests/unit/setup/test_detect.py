@@ -22,6 +22,13 @@ def test_a_running_ollama_and_its_models_are_found():
         assert look_for_ollama(by_setting, {}).models == ("a:1b", "b")
 
 
+def test_the_address_of_another_provider_is_not_asked_for_ollama():
+    with serve(("a",)) as server:
+        other = Settings(llm=LlmSettings(provider="openai:m", base_url=server.url))
+        assert not look_for_ollama(other, {"OLLAMA_HOST": "127.0.0.1:1"}).running
+        assert (server.connections, server.strays) == (0, [])
+
+
 def test_an_ollama_without_models_or_down_says_what_to_type():
     with serve(()) as server:
         found = look_for_ollama(Settings(), {"OLLAMA_HOST": server.host})
@@ -78,6 +85,7 @@ def test_keys_overrides_and_the_file_are_found(place, tmp_path):
     key = found.keys["GROQ_API_KEY"]
     assert (key.secret.reveal(), key.where) == (KEY, "in secrets.toml")
     assert found.overrides == {"stt.engine": "ECHOTRACE_STT_ENGINE"}
+    assert found.addresses == {"OLLAMA_HOST": "127.0.0.1:1"}
     assert found.base.stt.engine == "sphinx"
     assert found.saved.settings.stt.engine == "auto"
     assert found.saved.profiles == ("default", "phone")

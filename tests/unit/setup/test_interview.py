@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from echotrace.config.secrets import Secret
 from echotrace.errors import EchoTraceError, UsageError
 from echotrace.providers.llm.choose import PROVIDERS
-from echotrace.setup import providers, questions
+from echotrace.setup import accept, providers, questions
 from echotrace.setup.answers import plan_of
 from echotrace.setup.checks import CheckResult
 from echotrace.setup.interview import Check, Interview
@@ -183,6 +183,85 @@ def test_the_address_of_another_provider_is_not_taken_over_silently(place):
     assert kept.answers.base_url == "http://127.0.0.1:9"
 
 
+LOCAL = "http://127.0.0.1:8000/v1"
+REMOTE = "https://router.example/v1"
+VENDOR = "https://api.openai.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored", "asks_key", "model"),
+    [
+        ("", None, True, "gpt-4o-mini"),
+        ("vendor", None, True, "gpt-4o-mini"),
+        (VENDOR, VENDOR, True, "gpt-4o-mini"),
+        ("127.0.0.1:8000/v1", LOCAL, False, None),
+        (REMOTE, REMOTE, True, None),
+    ],
+)
+def test_an_openai_server_is_asked_for_by_its_address(place, typed, stored, asks_key, model):
+    interview = Interview.begin(place.detected())
+    replies = {"provider": "openai", "address": typed, "key": KEY, "model": model or "m"}
+    asked = names_until(interview, replies)
+    assert asked[:3] == ["network", "provider", "address"]
+    assert ("key" in asked) == asks_key
+    answers = interview.answers
+    assert (answers.provider, answers.base_url, answers.model) == ("openai", stored, model or "m")
+    assert [key.name for key in answers.keys] == ["OPENAI_API_KEY"] * asks_key
+    interview.reopen("model")
+    assert interview.next_step().default == (model or "m")
+
+
+def test_what_the_environment_says_of_an_openai_server_is_proposed(place):
+    detected = place.detected(addresses={"OPENAI_BASE_URL": REMOTE})
+    proposed = Interview.begin(detected)
+    names_until(proposed, {"provider": "openai", "key": KEY, "model": "m"})
+    assert proposed.answers.base_url == REMOTE
+    vendor = Interview.begin(detected)
+    names_until(vendor, {"provider": "openai", "address": "vendor", "key": KEY})
+    assert vendor.answers.base_url == VENDOR  # else the variable would win
+    assert vendor.answers.model == "gpt-4o-mini"
+
+
+def test_the_address_of_an_openai_server_is_forgotten_with_the_provider(place):
+    interview = Interview.begin(place.detected(keys=[STORED]))
+    names_until(interview, {"provider": "openai", "address": LOCAL, "model": "m"})
+    interview.reopen("provider")
+    names_until(interview, {"provider": "groq"})
+    assert (interview.answers.provider, interview.answers.base_url) == ("groq", None)
+
+
+def test_the_address_of_another_provider_is_not_proposed_as_openais(place):
+    place.write('[llm]\nprovider = "groq"\nbase_url = "http://127.0.0.1:9"\n')
+    interview = Interview.begin(place.detected())
+    names_until(interview, {"provider": "openai", "key": KEY})
+    assert interview.answers.base_url is None
+    place.write('[llm]\nbase_url = "http://127.0.0.1:9"\n')
+    unnamed = Interview.begin(place.detected())
+    names_until(unnamed, {"provider": "openai", "model": "m"})
+    assert unnamed.answers.base_url == "http://127.0.0.1:9"
+
+
+def test_a_local_server_that_wants_a_key_after_all_gets_one(place):
+    interview = Interview.begin(place.detected())
+    replies = {"provider": "openai", "address": LOCAL, "model": "m", "key": KEY}
+    asked = names_until(interview, replies, {"llm": [REFUSED]})
+    assert asked.count("check llm") == 2
+    assert asked[asked.index("check llm") + 1] == "key"
+    assert [key.reveal() for key in interview.answers.keys] == [KEY]
+
+
+@pytest.mark.parametrize("typed", ["ftp://h", "http://me:pass123@h", "http://h/?key=1", KEY])
+def test_an_address_that_is_none_is_asked_for_again(place, typed):
+    interview = Interview.begin(place.detected())
+    interview.reply("")
+    interview.reply("openai")
+    error = refusal(interview, typed)
+    assert error is not None
+    assert "pass123" not in error.what + error.why + error.hint
+    assert KEY[:12] not in error.what + error.why + error.hint
+    assert interview.next_step().name == "address"
+
+
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [("", "b"), ("1", "apple"), ("3", "cherry"), ("CHERRY", "cherry"), ("ch", "cherry")],
@@ -201,10 +280,10 @@ def test_a_key_in_the_wrong_place_is_not_repeated(place, key):
     detected = place.detected()
     answers = Interview.begin(detected).answers
     for check in (
-        lambda: questions.check_model(key),
-        lambda: questions.check_provider(key),
-        lambda: questions.check_profile(key, detected),
-        lambda: questions.check_engine(key, detected, answers),
+        lambda: accept.check_model(key),
+        lambda: accept.check_provider(key),
+        lambda: accept.check_profile(key, detected),
+        lambda: accept.check_engine(key, detected, answers),
     ):
         with pytest.raises(UsageError) as raised:
             check()
@@ -231,19 +310,31 @@ def test_a_folder_is_stored_so_that_it_means_the_same_everywhere(place, tmp_path
     detected = place.detected()
     answers = Interview.begin(detected).answers
     for text in (folder.name, f"faster-whisper:{folder.name}", str(folder)):
-        assert questions.check_engine(text, detected, answers) == f"faster-whisper:{folder}"
+        assert accept.check_engine(text, detected, answers) == f"faster-whisper:{folder}"
     with pytest.raises(UsageError):
-        questions.check_engine("faster-whisper:/no/such/folder", detected, answers)
+        accept.check_engine("faster-whisper:/no/such/folder", detected, answers)
 
 
 def test_every_registered_provider_has_words_and_a_new_one_is_offered(place, monkeypatch):
-    assert providers.provider_names() == PROVIDERS
+    assert providers.provider_names()[: len(PROVIDERS)] == PROVIDERS
+    assert "openai" in PROVIDERS
     for name in PROVIDERS:
         assert providers.facts_of(name).words
     monkeypatch.setattr(providers, "PROVIDERS", (*PROVIDERS, "newcomer"))
     interview = Interview.begin(place.detected())
     names_until(interview, {"provider": "newcomer", "model": "m"})
     assert (interview.answers.provider, interview.answers.model) == ("newcomer", "m")
+
+
+def test_a_plug_in_that_is_installed_is_offered(place, tmp_path, monkeypatch):
+    from tests.fakes.distribution import install
+
+    install(tmp_path / "plugins", "contrib", "llm", {"acme": "Acme"}, "class Acme: pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "plugins"))
+    assert providers.provider_names() == (*PROVIDERS, "acme")
+    interview = Interview.begin(place.detected())
+    names_until(interview, {"provider": "acme", "model": "m"})
+    assert (interview.answers.provider, interview.answers.model) == ("acme", "m")
 
 
 def test_larger_models_are_slower_and_more_cores_faster():
@@ -270,7 +361,10 @@ def test_larger_models_are_slower_and_more_cores_faster():
                     "3",
                     "groq",
                     "ollama",
+                    "openai",
                     "mock",
+                    "vendor",
+                    LOCAL,
                     "yes",
                     "no",
                     "sphinx",

@@ -37,6 +37,22 @@ def test_only_what_is_named_changes(place, flags, wanted):
     assert changed(place.detected(), flags) == wanted
 
 
+def test_a_server_that_speaks_openais_protocol(place):
+    openai = {"llm.provider": "openai"}
+    vendor = {**openai, "llm.model": "gpt-4o-mini"}
+    assert changed(place.detected(), Flags(provider="openai")) == vendor
+    key = Secret("OPENAI_API_KEY", KEY)
+    assert changed(place.detected(keys=[key]), Flags()) == vendor
+    flags = Flags(provider="openai", base_url=":8000/v1/")
+    local = {**openai, "llm.base_url": "http://127.0.0.1:8000/v1"}
+    assert changed(place.detected(), flags) == local  # the server's own list says the model
+    routed = place.detected(addresses={"OPENAI_BASE_URL": "http://h/v1"})
+    assert changed(routed, Flags(provider="openai")) == openai
+    environ = {"OPENAI_BASE_URL": "http://h/v1", "OPENAI_API_KEY": KEY}
+    stored = answers_from(routed, Flags(provider="openai", from_env=True), environ)
+    assert (stored.base_url, stored.keys) == ("http://h/v1", (key,))
+
+
 def test_another_provider_takes_neither_model_nor_address_of_the_old(place):
     place.write('[llm]\nprovider = "groq"\nmodel = "big"\nbase_url = "http://h"\n')
     wanted = {"llm.provider": "ollama", "llm.model": "a", "llm.base_url": None}
@@ -77,6 +93,7 @@ def test_from_the_environment_come_address_and_key(place):
     [
         (Flags(profile="default"), ()),
         (Flags(provider="mock"), ("llm",)),
+        (Flags(provider="openai", base_url="http://127.0.0.1:1/v1"), ("llm",)),
         (Flags(stt="sphinx"), ("stt",)),
         (Flags(gold="sphinx"), ("gold",)),
         (Flags(), ()),
@@ -89,7 +106,11 @@ def test_what_is_named_is_tried(place, flags, due):
 
 def test_wrong_flags_are_refused(place):
     detected = place.detected()
-    for flags in (Flags(provider="grok"), Flags(profile="x"), Flags(stt="spinx"), Flags(gold="x")):
+    wrong = (
+        *(Flags(provider="grok"), Flags(profile="x"), Flags(stt="spinx"), Flags(gold="x")),
+        *(Flags(base_url=url) for url in ("ftp://h", "http://me:pw@h", "http://h?v=1", KEY, "")),
+    )
+    for flags in wrong:
         with pytest.raises(UsageError):
             answers_from(detected, flags, {})
     assert answers_of(detected.saved.settings).provider is None

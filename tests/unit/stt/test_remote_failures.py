@@ -16,9 +16,9 @@ from echotrace.config.settings import Settings, SttSettings
 from echotrace.errors import ConfigError, ExitCode, ProviderError, UsageError
 from echotrace.providers.stt import remote
 from echotrace.providers.stt.choose import choose_engine
+from echotrace.setup.accept import check_engine
 from echotrace.setup.answers import Answers
 from echotrace.setup.checks import check_stt
-from echotrace.setup.questions import check_engine
 from tests.fakes.llm_key import KEY, pieces_of_key
 from tests.fakes.llm_servers import Drop, Pause, Reply, Stall, document_reply, error, gzip_bomb
 from tests.fakes.stt_servers import SttServer, answers, raw_json, refusal, verbose

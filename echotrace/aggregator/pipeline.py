@@ -1,0 +1,242 @@
+"""How long a caller would wait for an answer, put together from the probes of the services.
+
+One sum per sample: the i-th answered request to the language model goes with the i-th to the speech
+synthesiser, so that the percentiles are those of the sums; a sum of percentiles is none. A pipeline
+that overlaps its parts waits less than their sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from echotrace.aggregator.after_speech import after_speech
+from echotrace.model.measure import Measurement, Status
+from echotrace.model.pipeline import Pipeline, PipelinePart, PipelineSample
+from echotrace.model.probes import LlmProbe, TtsProbe
+from echotrace.stats.percentiles import percentiles
+from echotrace.stats.quantiles import quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from echotrace.aggregator.parts import Parts
+
+__all__ = ["pipeline"]
+
+_NAMES: Final = {
+    "endpointing_wait": "the endpointing wait",
+    "transcription": "transcription",
+    "llm_inference": "the language model",
+    "sentence_aggregation": "the wait for a whole sentence",
+    "speech_synthesis": "speech synthesis",
+    "tts_leading_silence": "the silence that its sound begins with",
+}
+"""The parts in their order, as a sentence names them."""
+_WAIT_KEY: Final = "pipeline.endpointing_wait_ms"
+_METHOD: Final = "one sum of the parts per sample"
+_GOLDEN: Final = (5**0.5 - 1) / 2
+"""The fraction whose multiples fill 0 to 1 most evenly, however many of them are taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A part with its value in each sample in ms; it has none where ``ms`` has none."""
+
+    key: str
+    owner: str
+    ms: Measurement
+    owner_kind: str = "service"
+    values_ms: tuple[float, ...] = ()
+
+
+def pipeline(parts: Parts) -> Pipeline | None:
+    """Return the estimate, or None where neither a language model nor a synthesiser was probed.
+
+    A part that nothing measured is left out, and the total is a lower bound that says so. With a
+    simulated part in it the total is simulated.
+    """
+    if not any(_was_asked(parts, stage) for stage in ("llm", "tts")):
+        return None
+    answers = _complete(parts.llm, "ttfat_ms", "first_sentence_ms")
+    sounds = _complete(parts.tts, "ttfb_ms", "leading_silence_ms")
+    n = min((len(samples) for samples in (answers, sounds) if samples), default=0)
+    made = (
+        _endpointing(parts, n),
+        _transcription(parts, n),
+        *_llm_parts(parts, answers[:n]),
+        *_tts_parts(parts, sounds[:n]),
+    )
+    there = [part for part in made if part.ms.value is not None]
+    samples = tuple(_sample(index, there) for index in range(n))
+    totals = [sample.total_ms for sample in samples]
+    simulated = tuple(part.key for part in there if part.ms.status is Status.SIMULATED)
+    status = Status.SIMULATED if simulated else Status.ESTIMATED
+    reason = _reason(made, simulated)
+    nothing = Measurement.unavailable("ms", "no request of a probe was answered")
+    total = nothing
+    if totals:
+        total = Measurement(
+            unit="ms",
+            status=status,
+            value=round(quantile(totals, 0.5), 1),
+            reason=reason,
+            method=f"{_METHOD}; median",
+            n=n,
+        )
+    return Pipeline(
+        total_ms=total,
+        percentiles=percentiles(
+            totals,
+            "ms",
+            not_measured=max(0, _wanted(parts) - n),
+            status=status,
+            reason=reason,
+            method=_METHOD,
+            none=nothing,
+        ),
+        parts=tuple(
+            PipelinePart(key=part.key, owner=part.owner, owner_kind=part.owner_kind, ms=part.ms)
+            for part in made
+        ),
+        samples=samples,
+        missing=tuple(part.key for part in made if part.ms.value is None),
+        simulated=simulated,
+    )
+
+
+def _was_asked(parts: Parts, stage: str) -> bool:
+    """A probe that was made, or one that failed before its first request."""
+    probe = parts.llm if stage == "llm" else parts.tts
+    entry = parts.analyzers.get(stage)
+    return probe is not None or (entry is not None and entry.status == "unavailable")
+
+
+def _wanted(parts: Parts) -> int:
+    return max((probe.asked for probe in (parts.llm, parts.tts) if probe is not None), default=0)
+
+
+def _complete(probe: LlmProbe | TtsProbe | None, first: str, then: str) -> list[Any]:
+    """Return the warm answers that have the first figure; those with both where there are any."""
+    samples: Sequence[Any] = probe.samples if probe is not None else ()
+    warm = [item for item in samples if not item.cold and getattr(item, first) is not None]
+    answered = [item for item in warm if item.status != "failed"]
+    return [item for item in answered if getattr(item, then) is not None] or answered
+
+
+def _endpointing(parts: Parts, n: int) -> _Part:
+    wait_ms = parts.settings.pipeline.endpointing_wait_ms
+    return _Part(
+        key="endpointing_wait",
+        owner=_WAIT_KEY,
+        owner_kind="setting",
+        ms=Measurement.estimated(wait_ms, "ms", reason="a setting, not measured"),
+        values_ms=(wait_ms,) * n,
+    )
+
+
+def _transcription(parts: Parts, n: int) -> _Part:
+    """Give every sample the time of an utterance.
+
+    The golden ratio picks from the rising times, so that a few samples already have short and long
+    ones, in an order that has nothing to do with that of the requests.
+    """
+    found = after_speech(parts)
+    key = "transcription"
+    if found.engine is None:
+        return _Part(key=key, owner="stt.engine", owner_kind="setting", ms=found.ms)
+    if not found.values_ms or not n:
+        return _Part(key=key, owner=found.engine, ms=found.ms)
+    count = len(found.values_ms)
+    chosen = [found.values_ms[int((index + 0.5) * _GOLDEN % 1.0 * count)] for index in range(n)]
+    return _of_samples(key, found.engine, chosen, like=found.ms)
+
+
+def _llm_parts(parts: Parts, samples: Sequence[Any]) -> tuple[_Part, _Part]:
+    keys = ("llm_inference", "sentence_aggregation")
+    probe = parts.llm
+    if probe is None or not samples:
+        return _missing(parts, "llm", keys, "the language model gave no answer")
+    owner = _named(probe)
+    like = _like(probe.ttft_ms, simulated=probe.simulated)
+    first = _of_samples(keys[0], owner, [item.ttfat_ms for item in samples], like=like)
+    if samples[0].first_sentence_ms is None:
+        why = Measurement.not_measurable("ms", "no answer had a whole sentence")
+        return first, _Part(key=keys[1], owner=owner, ms=why)
+    waits = [max(0.0, item.first_sentence_ms - item.ttfat_ms) for item in samples]
+    return first, _of_samples(keys[1], owner, waits, like=like)
+
+
+def _tts_parts(parts: Parts, samples: Sequence[Any]) -> tuple[_Part, _Part]:
+    keys = ("speech_synthesis", "tts_leading_silence")
+    probe = parts.tts
+    if probe is None or not samples:
+        return _missing(parts, "tts", keys, "the speech service returned no sound")
+    owner, like = _named(probe), _like(probe.ttfb_ms, simulated=False)
+    first = _of_samples(keys[0], owner, [item.ttfb_ms for item in samples], like=like)
+    if samples[0].leading_silence_ms is None:
+        why = probe.leading_silence_ms.reason or "the sound could not be read"
+        return first, _Part(key=keys[1], owner=owner, ms=Measurement.not_measurable("ms", why))
+    silences = [item.leading_silence_ms for item in samples]
+    return first, _of_samples(keys[1], owner, silences, like=like)
+
+
+def _missing(parts: Parts, stage: str, keys: tuple[str, str], why: str) -> tuple[_Part, _Part]:
+    probe = parts.llm if stage == "llm" else parts.tts
+    entry = parts.analyzers.get(stage)
+    if probe is not None:
+        figure = probe.ttft_ms if isinstance(probe, LlmProbe) else probe.ttfb_ms
+        nothing = Measurement.unavailable("ms", figure.reason or why)
+    elif entry is not None and entry.status == "unavailable":
+        nothing = Measurement.unavailable("ms", entry.reason or why)
+    else:
+        said = "no TTS was named" if stage == "tts" else "no language model was probed"
+        nothing = Measurement.not_run("ms", said)
+    owner = f"{stage}.provider" if probe is None else _named(probe)
+    kind = "setting" if probe is None else "service"
+    first, second = (_Part(key=key, owner=owner, owner_kind=kind, ms=nothing) for key in keys)
+    return first, second
+
+
+def _named(probe: LlmProbe | TtsProbe) -> str:
+    return f"{probe.provider}:{probe.model}" if probe.model else probe.provider
+
+
+def _like(figure: Measurement, *, simulated: bool) -> Measurement:
+    """Return a figure with the status and the reason that those of the samples have."""
+    if simulated or figure.status is Status.SIMULATED:
+        return Measurement.simulated(0.0, "ms", reason=figure.reason or "[MOCK] figures")
+    return Measurement.measured(0.0, "ms")
+
+
+def _of_samples(key: str, owner: str, values_ms: Sequence[float], *, like: Measurement) -> _Part:
+    ms = Measurement(
+        unit="ms",
+        status=like.status,
+        value=round(quantile(values_ms, 0.5), 1),
+        reason=like.reason,
+        method=like.method,
+        n=len(values_ms),
+    )
+    return _Part(key=key, owner=owner, ms=ms, values_ms=tuple(values_ms))
+
+
+def _sample(index: int, parts: Sequence[_Part]) -> PipelineSample:
+    values = {part.key: round(part.values_ms[index], 3) for part in parts}
+    return PipelineSample(index=index, parts_ms=values, total_ms=round(sum(values.values()), 3))
+
+
+def _reason(parts: Sequence[_Part], simulated: Sequence[str]) -> str:
+    """Say what makes the total no measurement: what is made up, and what it leaves out."""
+    said = []
+    if simulated:
+        said.append(f"simulated: {', '.join(_NAMES[key] for key in simulated)}")
+    lacking = [part for part in parts if part.ms.value is None]
+    if lacking:
+        reasons: dict[str, list[str]] = {}
+        for part in lacking:
+            reasons.setdefault(str(part.ms.reason), []).append(_NAMES[part.key])
+        left = "; ".join(f"{' and '.join(names)} ({why})" for why, names in reasons.items())
+        said.append(f"a lower bound: leaves out {left}")
+    said.append("the endpointing wait is a setting")
+    return "; ".join(said)

@@ -1,0 +1,1 @@
+"""Speech synthesisers behind one Protocol: servers, local programs, and the choice among them."""
