@@ -151,7 +151,8 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
     """Read a figure of a report (as plain dicts) by alias or path; simulated ones do not count.
 
     ``signal.snr_db`` means the scored channel's. A partial score is not enough evidence, and
-    neither are error rates of an engine that only stood in: they say more about it than the call.
+    neither are error rates of an engine that only stood in: they say more about it than the call;
+    nor a wait or a cost that leaves something out, which is only known to be larger.
     """
     path = ALIASES.get(name, name).split(".")
     if path[0] == "score" and plain["score"]["status"] != "complete":
@@ -164,6 +165,8 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
         node = _step(node, step)
         if node is None:
             return Figure(None, _why_missing(plain, path))
+    if left_out := _left_out(plain, path):
+        return Figure(None, f"a lower bound: it leaves out {left_out}")
     if isinstance(node, Mapping) and "status" in node and "unit" in node:
         if node["status"] == "measured" or (node["status"] == "estimated" and path[0] != _DOUBTED):
             return Figure(node["value"])
@@ -173,6 +176,15 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
     if isinstance(node, (int, float, str)):
         return Figure(node)
     return Figure(None, "this is no single figure")
+
+
+def _left_out(plain: Mapping[str, Any], path: Sequence[str]) -> str:
+    """Say what a sum lacks, nothing where it is whole or the path names no sum."""
+    if path[0] == "pipeline" and path[1:2] in (["total_ms"], ["percentiles"]):
+        return ", ".join(str(key).replace("_", " ") for key in plain["pipeline"]["missing"])
+    if path == ["cost", "total_usd"]:
+        return "; ".join(map(str, plain["cost"]["leaves_out"]))
+    return ""
 
 
 def _step(node: Any, step: str) -> Any:

@@ -270,7 +270,7 @@ class _Run:
                 self._not_run(name, f"it needs the result of {other!r}, which there is none of")
                 return
         if ref.built_in and hasattr(kind, "waits_for"):
-            for other in kind.waits_for(self._request.inputs):
+            for other in kind.waits_for(self._request.inputs, self._settings):
                 if other in self._done:
                     await self._done[other].wait()
         self._emit("started", name)

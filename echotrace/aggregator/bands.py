@@ -11,9 +11,15 @@ from echotrace.model.measure import Measurement, Severity, Status
 if TYPE_CHECKING:
     from echotrace.config.thresholds import Thresholds
     from echotrace.model.conversation import Conversation, Percentiles, Turn
-    from echotrace.model.report import LlmProbe, Signal, Transcription
+    from echotrace.model.report import LlmProbe, Pipeline, Signal, Transcription
 
-__all__ = ["band_conversation", "band_llm", "band_signal", "band_transcription"]
+__all__ = [
+    "band_conversation",
+    "band_llm",
+    "band_pipeline",
+    "band_signal",
+    "band_transcription",
+]
 
 EARLY_MS: Final = -100.0
 """An answer that begins this early, or earlier, is an early start."""
@@ -75,6 +81,20 @@ def band_transcription(result: Transcription | None, limits: Thresholds) -> Tran
 def band_llm(probe: LlmProbe, limits: Thresholds) -> LlmProbe:
     """Band the time to first token."""
     return replace(probe, ttft_ms=_banded(probe.ttft_ms, scale_of("ttft_ms", limits)))
+
+
+def band_pipeline(estimate: Pipeline | None, limits: Thresholds) -> Pipeline | None:
+    """Band the estimated wait as the heard gap that it stands for.
+
+    A total that leaves parts out has a word only where it is critical already.
+    """
+    if estimate is None:
+        return None
+    scale = scale_of("heard_gap_ms", limits)
+    total = _banded(estimate.total_ms, scale)
+    if estimate.missing and total.band != scale.words[2]:
+        total = estimate.total_ms
+    return replace(estimate, total_ms=total)
 
 
 def _band_turn(turn: Turn, gap: Scale, yielded: Scale, severity: Severity | None) -> Turn:

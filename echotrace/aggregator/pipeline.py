@@ -223,7 +223,7 @@ def _of_samples(key: str, owner: str, values_ms: Sequence[float], *, like: Measu
 
 def _sample(index: int, parts: Sequence[_Part]) -> PipelineSample:
     values = {part.key: round(part.values_ms[index], 3) for part in parts}
-    return PipelineSample(index=index, parts_ms=values, total_ms=round(sum(values.values()), 3))
+    return PipelineSample(index=index + 1, parts_ms=values, total_ms=round(sum(values.values()), 3))
 
 
 def _reason(parts: Sequence[_Part], simulated: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from echotrace.aggregator.bands import (
     band_conversation,
     band_llm,
+    band_pipeline,
     band_signal,
     band_transcription,
 )
@@ -46,7 +47,7 @@ def aggregate(parts: Parts) -> Report:
         transcription=band_transcription(parts.transcription, limits),
         probes=_probes(parts),
         latency=latency(parts),
-        pipeline=pipeline(parts),
+        pipeline=band_pipeline(pipeline(parts), limits),
         cost=cost(parts),
         analyzers=dict(parts.analyzers),
         warnings=parts.findings,

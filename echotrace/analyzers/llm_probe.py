@@ -10,14 +10,20 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.analyzers.probing.figures import Figures, unavailable
 from echotrace.analyzers.probing.prompts import NO_WORDS, prompt_of
 from echotrace.analyzers.probing.series import Plan, Series, reason_of, run_series
-from echotrace.analyzers.probing.stage import fail_stage, lost_finding, mark_stage, stays_here
+from echotrace.analyzers.probing.stage import (
+    MEASURING,
+    fail_stage,
+    lost_finding,
+    mark_stage,
+    stays_here,
+)
 from echotrace.errors import ProviderError
-from echotrace.model.measure import Finding, Measurement, Severity
+from echotrace.model.measure import Finding, Measurement, Severity, Status
 from echotrace.model.outcome import Inputs, Outcome
 from echotrace.model.report import LlmProbe, LlmSample
 from echotrace.providers.llm.choose import Choice, build, choose
@@ -44,6 +50,7 @@ _UNITS: Mapping[str, str] = {
     "token_gap_ms": "ms",
     "network_ms": "ms",
 }
+VOICE_TTFT_MS: Final = 700.0
 _COLD = "the first request: connection set-up, perhaps the model's load, and the answer"
 
 
@@ -68,8 +75,14 @@ class LlmProbeAnalyzer:
         choose(settings)
 
     @staticmethod
-    def waits_for(inputs: Inputs) -> tuple[str, ...]:
-        """Name the stages whose results are used where they are part of the run."""
+    def waits_for(inputs: Inputs, settings: Settings) -> tuple[str, ...]:
+        """Name the stages that go first where they are part of the run.
+
+        A real model is asked after the recording was measured: its probes keep the timed section
+        for seconds, and what was measured is to be seen at once. The mock shares nothing.
+        """
+        if not choose(settings).simulated:
+            return MEASURING
         return ("transcription",) if inputs.prompt_from_call else ()
 
     @timed("llm_ttft")
@@ -210,12 +223,14 @@ def _outcome(
     first = providers[0]
     figures = Figures(simulated=first.simulated)
     warm = series.warm
+    medians = _medians(figures, warm)
+    findings += _slow_for_voice(medians["ttft_ms"], settings)
     return Outcome(
         LlmProbe(
             provider=first.name,
             model=first.model,
             simulated=first.simulated,
-            **_medians(figures, warm),
+            **medians,
             **_cold(series, first),
             percentiles=figures.percentiles,
             asked=settings.llm.probes,
@@ -228,6 +243,22 @@ def _outcome(
             sent_to=first.sent_to if sent else None,
         ),
         tuple(findings),
+    )
+
+
+def _slow_for_voice(ttft: Measurement, settings: Settings) -> tuple[Finding, ...]:
+    """Say that a time which is good for a text chat is not for a call (the metrics page)."""
+    good = ttft.value is not None and ttft.value <= settings.thresholds.ttft_good_ms
+    if ttft.status is not Status.MEASURED or not good or (ttft.value or 0.0) <= VOICE_TTFT_MS:
+        return ()
+    return (
+        Finding(
+            code="TTFT_SLOW_FOR_VOICE",
+            severity=Severity.INFO,
+            message=f"a first token after {ttft.value:,.0f} ms is slow for a voice agent, "
+            f"whose callers notice more than {VOICE_TTFT_MS:.0f} ms",
+            hint="a smaller model, a shorter system prompt, or a region closer to the agent",
+        ),
     )
 
 

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from echotrace.analyzers.probing.figures import Figures, unavailable
 from echotrace.analyzers.probing.series import Plan, Series, reason_of, run_series
-from echotrace.analyzers.probing.stage import fail_stage, lost_finding, mark_stage, stays_here
+from echotrace.analyzers.probing.stage import (
+    MEASURING,
+    fail_stage,
+    lost_finding,
+    mark_stage,
+    stays_here,
+)
 from echotrace.errors import ProviderError, UsageError
 from echotrace.model.measure import Finding, Measurement, Severity
 from echotrace.model.outcome import Inputs, Outcome
@@ -70,9 +76,10 @@ class TtsProbeAnalyzer:
         choose(settings)
 
     @staticmethod
-    def waits_for(inputs: Inputs) -> tuple[str, ...]:
-        """Name the stages whose results are used where they are part of the run."""
-        return () if inputs.speech is not None else ("llm",)
+    def waits_for(inputs: Inputs, settings: Settings) -> tuple[str, ...]:
+        """Name the stages that go first where they are part of the run: all that are timed."""
+        del inputs, settings
+        return (*MEASURING, "llm")
 
     @timed("tts_ttfa")
     async def analyze(

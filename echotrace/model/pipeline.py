@@ -29,7 +29,10 @@ class PipelinePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSample:
-    """One answer put together from one probe of each service: parts by key, and their sum."""
+    """One answer put together from one probe of each service: parts by key, and their sum.
+
+    ``index`` counts the answers from 1.
+    """
 
     index: int
     parts_ms: dict[str, float]

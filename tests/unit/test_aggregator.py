@@ -250,6 +250,34 @@ def test_a_slow_synthesiser_is_judged_by_one_request_and_not_by_its_span(ttfa_ms
     assert report.latency.spans[0].slow is slow
 
 
+def lasting(name, duration_ms, *, simulated=False):
+    return SpanRecord(
+        id=1,
+        name=name,
+        parent=None,
+        parent_id=None,
+        start_ms=0.0,
+        duration_ms=duration_ms,
+        cpu_ms=None,
+        status="ok",
+        simulated=simulated,
+    )
+
+
+@pytest.mark.parametrize(
+    ("probing", "slow"),
+    [
+        ((), True),
+        ((lasting("llm_ttft", 4000.0),), False),
+        ((lasting("llm_ttft", 1000.0), lasting("tts_ttfa", 1000.0)), False),
+        ((lasting("llm_ttft", 4000.0, simulated=True),), True),
+    ],
+)
+def test_a_run_is_not_slow_for_the_time_it_spends_probing(probing, slow):
+    report = aggregate(parts(spans=(lasting("analyze", 9500.0), *probing)))
+    assert report.latency.spans[0].slow is slow
+
+
 def test_from_100_samples_on_the_p99_line_is_the_percentile():
     values = tuple(float(value) for value in range(1, 101))
     probe = replace(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,6 +8,7 @@ from echotrace.errors import UsageError
 from echotrace.expressions import Figure, parse
 from echotrace.gates import ALIASES, check_names, read_figure
 from echotrace.model.codec import to_plain
+from tests.fakes import probe_reports
 from tests.fakes.reports import complete_report
 
 FIGURES = {"wer": 0.2, "snr": 25.0, "kind": "barge_in", "yield": 900.0}
@@ -168,3 +171,31 @@ def test_an_unknown_can_be_decided_either_way_by_what_it_was(text):
     if unknown is not None:
         assert with_ttft(0.0) is unknown
         assert with_ttft(2.0) is unknown
+
+
+def test_a_wait_that_leaves_parts_out_is_no_evidence():
+    whole = to_plain(probe_reports.probed_report())
+    bound = to_plain(
+        replace(probe_reports.probed_report(), pipeline=probe_reports.lower_bound_pipeline())
+    )
+    assert read_figure(whole, "pipeline").value == whole["pipeline"]["total_ms"]["value"]
+    for name in ("pipeline", "pipeline.p50", "pipeline.percentiles.worst"):
+        found = read_figure(bound, name)
+        assert found.value is None
+        assert "speech synthesis" in found.reason
+    assert read_figure(bound, "pipeline.kind").value == "estimate"
+
+
+def test_a_cost_that_leaves_something_out_is_no_evidence():
+    report = probe_reports.probed_report()
+    known = replace(report, cost=replace(report.cost, leaves_out=()))
+    assert read_figure(to_plain(known), "cost").value == report.cost.total_usd.value
+    found = read_figure(to_plain(report), "cost")
+    assert found.value is None
+    assert report.cost.leaves_out[0] in found.reason
+
+
+@pytest.mark.parametrize("name", [name for name in ALIASES if name.startswith("tt")])
+def test_every_probe_has_a_figure_under_its_short_name(name):
+    found = read_figure(to_plain(probe_reports.probed_report()), name)
+    assert found.value is not None or "needs" in found.reason

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echotrace.aggregator import Parts
+from echotrace.aggregator.bands import band_pipeline
 from echotrace.aggregator.pipeline import pipeline
 from echotrace.config.settings import PipelineSettings, Settings
 from echotrace.model.conversation import Turn, TurnSide
@@ -16,12 +17,14 @@ from echotrace.model.measure import Measurement, Status
 from echotrace.model.probes import LlmProbe, LlmSample, TtsProbe, TtsSample
 from echotrace.model.report import (
     AnalyzerResult,
+    Pipeline,
     Source,
     StreamedUtterance,
     Streaming,
     SttTiming,
     Utterance,
 )
+from echotrace.stats.percentiles import percentiles
 from echotrace.stats.quantiles import quantile
 from tests.fakes.reports import call_report, complete_report
 
@@ -381,3 +384,21 @@ def test_every_total_is_the_sum_of_its_parts_and_none_is_negative(answers, sound
     totals = [item.total_ms for item in found.samples]
     assert found.total_ms.value == round(quantile(totals, 0.5), 1)
     assert found.percentiles.worst.value == max(totals)
+
+
+@pytest.mark.parametrize(
+    ("wait_ms", "missing", "band"),
+    [
+        (500.0, (), "good"),
+        (1000.0, (), "warning"),
+        (1600.0, (), "critical"),
+        (500.0, ("speech_synthesis",), None),
+        (1600.0, ("speech_synthesis",), "critical"),
+    ],
+)
+def test_a_wait_is_banded_like_the_gap_that_it_stands_for(wait_ms, missing, band):
+    total = Measurement.estimated(wait_ms, "ms", reason="a setting is in it")
+    estimate = Pipeline(
+        total_ms=total, percentiles=percentiles([wait_ms], "ms"), parts=(), missing=missing
+    )
+    assert band_pipeline(estimate, Settings().thresholds).total_ms.band == band

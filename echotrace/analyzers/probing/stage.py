@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.model.measure import Finding, Severity
 from echotrace.providers.address import is_loopback
@@ -12,7 +12,10 @@ from echotrace.telemetry.collector import ActiveSpan
 if TYPE_CHECKING:
     from echotrace.errors import ProviderError
 
-__all__ = ["fail_stage", "lost_finding", "mark_stage", "stays_here"]
+__all__ = ["MEASURING", "fail_stage", "lost_finding", "mark_stage", "stays_here"]
+
+MEASURING: Final = ("signal", "turns", "transcription")
+"""The stages that work on the recording."""
 
 
 def mark_stage(**attributes: Any) -> None:

@@ -67,3 +67,10 @@ def test_a_stage_that_is_stopped_closes_its_connection_and_its_spans():
         "warm_up": "cancelled",
         "llm_ttft": "cancelled",
     }
+
+
+@pytest.mark.parametrize(("first_s", "told"), [(0.0, False), (0.72, True)])
+def test_a_first_token_that_is_slow_for_voice_is_told(first_s, told):
+    with LlmServer(lambda seen: openai_answer(*WORDS, first_s=first_s)) as server:
+        outcome, _ = probed(server, probes=1)
+    assert ("TTFT_SLOW_FOR_VOICE" in {item.code for item in outcome.findings}) is told
