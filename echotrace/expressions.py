@@ -7,6 +7,7 @@ false.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -39,10 +40,15 @@ _MAX_DEPTH = 50
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What a name stands for: a value, or the reason why there is none."""
+    """What a name stands for: a value, or the reason why there is none.
+
+    ``at_least`` marks a number that is a lower bound: a comparison that a larger one would turn is
+    unknown, and ``reason`` says what the number lacks.
+    """
 
     value: float | str | None
     reason: str | None = None
+    at_least: bool = False
 
 
 Lookup = Callable[[str], Figure]
@@ -74,7 +80,17 @@ class _Compare:
                 return Verdict(self.op == "!=", shown)
             kind = "a number" if number else "a word"
             return Verdict(None, reasons=(f"{self.name} is {kind}: it has no order with that",))
+        if figure.at_least and not self._is_settled(figure.value):
+            reason = f"{self.name} is at least {shown:g}: {figure.reason or 'it is a lower bound'}"
+            return Verdict(None, reasons=(reason,))
         return Verdict(_OPERATORS[self.op](figure.value, self.literal), shown)
+
+    def _is_settled(self, bound: Any) -> bool:
+        """Whether every number from ``bound`` up gives the same truth."""
+        if self.op in ("=", "==", "!="):
+            return bool(bound > self.literal)
+        compare = _OPERATORS[self.op]
+        return compare(bound, self.literal) is compare(math.inf, self.literal)
 
     def names(self) -> Iterator[str]:
         yield self.name

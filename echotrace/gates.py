@@ -69,6 +69,8 @@ ALIASES: Mapping[str, str] = {
 }
 """Short names of the figures that gates are most often about; any path of the report works too."""
 
+_TAILS = ("p95", "p99", "worst")
+"""Percentiles that a request which never came back would have made larger."""
 _DOUBTED = "transcription"
 """The part of a report whose estimated figures come from a stand-in engine."""
 
@@ -151,8 +153,9 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
     """Read a figure of a report (as plain dicts) by alias or path; simulated ones do not count.
 
     ``signal.snr_db`` means the scored channel's. A partial score is not enough evidence, and
-    neither are error rates of an engine that only stood in: they say more about it than the call;
-    nor a wait or a cost that leaves something out, which is only known to be larger.
+    neither are error rates of an engine that only stood in: they say more about it than the call.
+    A wait or a cost that leaves something out is a lower bound, and so is the tail of a probe that
+    lost requests.
     """
     path = ALIASES.get(name, name).split(".")
     if path[0] == "score" and plain["score"]["status"] != "complete":
@@ -165,11 +168,10 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
         node = _step(node, step)
         if node is None:
             return Figure(None, _why_missing(plain, path))
-    if left_out := _left_out(plain, path):
-        return Figure(None, f"a lower bound: it leaves out {left_out}")
     if isinstance(node, Mapping) and "status" in node and "unit" in node:
         if node["status"] == "measured" or (node["status"] == "estimated" and path[0] != _DOUBTED):
-            return Figure(node["value"])
+            lacks = _lacks(plain, path)
+            return Figure(node["value"], lacks or None, at_least=bool(lacks))
         return Figure(None, f"{node['status']}: {node.get('reason', 'no reason given')}")
     if isinstance(node, bool):
         return Figure(str(node).lower())
@@ -178,12 +180,18 @@ def read_figure(plain: Mapping[str, Any], name: str) -> Figure:
     return Figure(None, "this is no single figure")
 
 
-def _left_out(plain: Mapping[str, Any], path: Sequence[str]) -> str:
-    """Say what a sum lacks, nothing where it is whole or the path names no sum."""
+def _lacks(plain: Mapping[str, Any], path: Sequence[str]) -> str:
+    """Say what makes a figure a lower bound; nothing for one that is whole."""
     if path[0] == "pipeline" and path[1:2] in (["total_ms"], ["percentiles"]):
-        return ", ".join(str(key).replace("_", " ") for key in plain["pipeline"]["missing"])
+        missing = [str(key).replace("_", " ") for key in plain["pipeline"]["missing"]]
+        return f"it leaves out {', '.join(missing)}" if missing else ""
     if path == ["cost", "total_usd"]:
-        return "; ".join(map(str, plain["cost"]["leaves_out"]))
+        left_out = "; ".join(map(str, plain["cost"]["leaves_out"]))
+        return f"it leaves out {left_out}" if left_out else ""
+    if path[0] == "probes" and path[2:3] == ["percentiles"] and path[-1] in _TAILS:
+        spread = plain["probes"][path[1]]["percentiles"][path[3]]
+        lost = spread["not_measured"]
+        return f"{lost} of {lost + spread['n']} requests have none, and may be slower" * bool(lost)
     return ""
 
 

@@ -1,6 +1,14 @@
-"""What every test needs: a cache folder of its own, so that none sees what another transcribed."""
+"""What every test needs: a cache folder of its own, so that none sees what another transcribed.
+
+NumPy's threads are one: its matrices are small here, and where two workers share two cores its
+further threads only spin. It reads the variable when it is loaded, so it is set before that.
+"""
+
+import os
 
 import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

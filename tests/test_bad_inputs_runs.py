@@ -10,10 +10,8 @@ import pty
 import subprocess
 import unicodedata
 
-import jsonschema
 import pytest
 
-from echotrace.model.schema import SCHEMA_FILE
 from tests.fakes.cli import COMMAND, DEMO, echotrace, environment
 from tests.fakes.llm_servers import (
     DONE,
@@ -27,10 +25,10 @@ from tests.fakes.llm_servers import (
     groq_end,
     ollama_answer,
 )
+from tests.fakes.report_schema import VALIDATOR
 
 CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 FAST = f"faster-whisper:{DEMO / 'models/whisper-mini-fast'}"
-SCHEMA = json.loads(SCHEMA_FILE.read_text("utf-8"))
 KEY = "gsk_planted0123456789abcdefPLANTED"
 
 
@@ -44,7 +42,7 @@ def home(tmp_path):
 def report_of(result, code=0):
     assert result.code == code, result.stderr
     assert "Traceback" not in result.stderr
-    jsonschema.validate(result.document, SCHEMA)
+    VALIDATOR.validate(result.document)
     return result.document
 
 
@@ -179,7 +177,7 @@ def test_row_54_a_folder_that_is_gone(home):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    jsonschema.validate(json.loads(done.stdout), SCHEMA)
+    VALIDATOR.validate(json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("encoding", ["C", "POSIX", "C.UTF-8"])

@@ -1,4 +1,7 @@
-"""The README's commands do what it says: each console block is run, each snippet used."""
+"""The README's commands do what it says: each console block is run, each snippet used.
+
+They share one cache, as a reader's commands do: the first hears the call, the others find it.
+"""
 
 import re
 import shlex
@@ -11,6 +14,8 @@ import soundfile
 
 from echotrace.errors import ExitCode
 from tests.fakes.cli import DEMO, REPOSITORY, echotrace, environment
+
+pytestmark = pytest.mark.xdist_group("readme")  # one worker, so that the cache is shared
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
@@ -29,6 +34,11 @@ SAID = {
     "agent": ((0.2, 4.2), (9.2, 12.9), (18.1, 21.8), (24.7, 28.5), (38.4, 40.1)),
 }
 """Where each side of the bundled call says something, in seconds."""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("readme-cache"))}
 
 
 @pytest.fixture
@@ -55,10 +65,10 @@ def test_the_two_commands_open_the_readme_and_are_all_that_ci_calls():
 
 
 @pytest.mark.parametrize("arguments", [item for item in OURS if item[0] != "open"], ids=shlex.join)
-def test_a_command_works_as_written(folder, arguments):
+def test_a_command_works_as_written(folder, cache, arguments):
     if "espeak-ng" in shlex.join(arguments) and not shutil.which("espeak-ng"):
         pytest.skip("espeak-ng, a program of the system, is not here")
-    result = echotrace(*arguments, home=folder)
+    result = echotrace(*arguments, home=folder, **cache)
     assert result.code == 0, result.stderr
     if arguments[0] == "generate-calls":
         calls = sorted(path.name for path in (folder / "calls").glob("*.wav"))
@@ -85,13 +95,13 @@ def test_every_exit_code_is_in_the_table():
         assert re.search(rf"^\|.*\b{code.value}\b.*\|", README, re.MULTILINE), code
 
 
-def test_the_python_snippets_run(folder):
+def test_the_python_snippets_run(folder, cache):
     snippets = [block for kind, block in BLOCKS if kind == "python"]
     assert len(snippets) == 2
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", "\n".join(snippets)],
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder, **cache),
         capture_output=True,
         text=True,
         check=False,

@@ -1,8 +1,10 @@
 """What the run's requests cost at list prices, and what that leaves out.
 
 A price or a quantity that is not known is never 0: its item has no value, and the total says that
-it lacks it. Only requests that were answered are counted, because a vendor does not charge for one
-that it refused; where one failed, the total says so.
+it lacks it. That holds for an address on this machine too, where a router to a vendor may listen;
+only what was never sent anywhere is known to be charged by nobody. Only requests that were answered
+are counted, because a vendor does not charge for one that it refused; where one failed, the total
+says so.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ class _Use:
 
     @property
     def is_local(self) -> bool:
-        return self.sent_to is None or is_loopback(host_of(self.sent_to))
+        """Whether it was asked at an address that can only mean this machine."""
+        return self.sent_to is not None and is_loopback(host_of(self.sent_to))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,8 @@ class _Bill:
         )
         of = f"the {amount.unit} of {use.name}"
         if usd.value is None and usd.status is not Status.NOT_RUN:
-            self.left.append(f"{of} ({'price not known' if price is None else amount.lacks})")
+            where = ", at an address on this machine" if use.is_local else ""
+            self.left.append(f"{of} ({amount.lacks if price else f'price not known{where}'})")
         elif amount.lacks and usd.value is not None:
             self.left.append(f"a part of {of} ({amount.lacks})")
         elif usd.value is not None and usd.reason:
@@ -167,16 +171,21 @@ def _bill_tts(bill: _Bill, probe: TtsProbe) -> None:
 def _answered(bill: _Bill, use: _Use, samples: Sequence[_S]) -> list[_S]:
     """Return the answered requests, the cold one too, and name those that failed."""
     failed = sum(sample.status == "failed" for sample in samples)
-    if failed and not use.is_local:
+    if failed and use.sent_to is not None:
         bill.left.append(f"{counted(failed, 'request')} to {use.name} that failed")
     return [sample for sample in samples if sample.status != "failed"]
 
 
 def _usd(use: _Use, amount: _Amount, price: Price | None) -> Measurement:
-    if price is None and use.is_local:
+    if price is None and use.sent_to is None:
         return Measurement.not_run(_USD, LOCAL)
     if price is None:
         why = f"no price is known for it at {use.sent_to}; name one in a file as cost.prices_file"
+        if use.is_local:
+            why = (
+                f"{use.sent_to} is on this machine: no price is known for it, and a router to a "
+                "vendor may charge; name one, or 0, in a file as cost.prices_file"
+            )
         return Measurement.not_measurable(_USD, why)
     if amount.quantity is None:
         return Measurement.not_measurable(_USD, amount.lacks or "not counted")

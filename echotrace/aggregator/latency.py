@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from echotrace.aggregator.parts import Parts
     from echotrace.model.conversation import Conversation
 
-__all__ = ["latency"]
+__all__ = ["latency", "requests_lost"]
 
 
 def latency(parts: Parts) -> Latency:
@@ -48,6 +48,12 @@ def _heard_p99(heard: Conversation | None) -> Measurement | None:
     )
 
 
+def requests_lost(probe: LlmProbe | TtsProbe) -> int:
+    """How many of the measured requests that were asked for brought no answer."""
+    answered = sum(not item.cold and item.status != "failed" for item in probe.samples)
+    return max(0, probe.asked - answered)
+
+
 def _probed_p99(llm: LlmProbe | None, tts: TtsProbe | None) -> Measurement:
     """Below 100 samples a 99th percentile is the maximum, and says so (the metrics page)."""
     if llm is not None:
@@ -62,15 +68,21 @@ def _probed_p99(llm: LlmProbe | None, tts: TtsProbe | None) -> Measurement:
         )
     if not probe.samples_ms:
         return Measurement(unit="ms", status=figure.status, reason=figure.reason)
+    count, lost = len(probe.samples_ms), requests_lost(probe)
+    told = f"{lost} requests were lost" if lost else ""
     if name in probe.percentiles and probe.percentiles[name].p99.value is not None:
-        return replace(probe.percentiles[name].p99, method=method)
-    count = len(probe.samples_ms)
+        found = replace(probe.percentiles[name].p99, method=method)
+        if lost and found.status is Status.MEASURED:
+            return replace(found, status=Status.ESTIMATED, reason=told)
+        return found
     simulated = figure.status is Status.SIMULATED or (llm is not None and llm.simulated)
     return Measurement(
         unit="ms",
         value=max(probe.samples_ms),
         status=Status.SIMULATED if simulated else Status.ESTIMATED,
-        reason=f"max of n={count}" + (", which is below 100" if count < 100 else ""),
+        reason=f"max of n={count}"
+        + (", which is below 100" if count < 100 else "")
+        + (f"; {told}" if told else ""),
         method=method,
         n=count,
     )

@@ -1,26 +1,29 @@
 """How long a caller would wait for an answer, put together from the probes of the services.
 
-One sum per sample: the i-th answered request to the language model goes with the i-th to the speech
-synthesiser, so that the percentiles are those of the sums; a sum of percentiles is none. A pipeline
-that overlaps its parts waits less than their sum.
+One sum per sample: an answer of the language model goes with the speech that was made of it, so
+that the percentiles are those of the sums; a sum of percentiles is none. A pipeline that overlaps
+its parts waits less than their sum.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from echotrace.aggregator.after_speech import after_speech
+from echotrace.aggregator.pairs import pair
 from echotrace.model.measure import Measurement, Status
 from echotrace.model.pipeline import Pipeline, PipelinePart, PipelineSample
-from echotrace.model.probes import LlmProbe, TtsProbe
+from echotrace.model.probes import LlmProbe
 from echotrace.stats.percentiles import percentiles
 from echotrace.stats.quantiles import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from echotrace.aggregator.pairs import Pairs
     from echotrace.aggregator.parts import Parts
+    from echotrace.model.probes import TtsProbe, TtsSample
 
 __all__ = ["pipeline"]
 
@@ -35,6 +38,9 @@ _NAMES: Final = {
 """The parts in their order, as a sentence names them."""
 _WAIT_KEY: Final = "pipeline.endpointing_wait_ms"
 _METHOD: Final = "one sum of the parts per sample"
+_APART: Final = (
+    "no request was answered by both, the language model and the synthesiser of its text"
+)
 _GOLDEN: Final = (5**0.5 - 1) / 2
 """The fraction whose multiples fill 0 to 1 most evenly, however many of them are taken."""
 
@@ -58,14 +64,13 @@ def pipeline(parts: Parts) -> Pipeline | None:
     """
     if not any(_was_asked(parts, stage) for stage in ("llm", "tts")):
         return None
-    answers = _complete(parts.llm, "ttfat_ms", "first_sentence_ms")
-    sounds = _complete(parts.tts, "ttfb_ms", "leading_silence_ms")
-    n = min((len(samples) for samples in (answers, sounds) if samples), default=0)
+    pairs = pair(parts.llm, parts.tts)
+    n = pairs.count
     made = (
         _endpointing(parts, n),
         _transcription(parts, n),
-        *_llm_parts(parts, answers[:n]),
-        *_tts_parts(parts, sounds[:n]),
+        *_llm_parts(parts, pairs),
+        *_tts_parts(parts, pairs),
     )
     there = [part for part in made if part.ms.value is not None]
     samples = tuple(_sample(index, there) for index in range(n))
@@ -73,7 +78,8 @@ def pipeline(parts: Parts) -> Pipeline | None:
     simulated = tuple(part.key for part in there if part.ms.status is Status.SIMULATED)
     status = Status.SIMULATED if simulated else Status.ESTIMATED
     reason = _reason(made, simulated)
-    nothing = Measurement.unavailable("ms", "no request of a probe was answered")
+    why = _APART if pairs.apart else "no request of a probe was answered"
+    nothing = Measurement.unavailable("ms", why)
     total = nothing
     if totals:
         total = Measurement(
@@ -116,14 +122,6 @@ def _wanted(parts: Parts) -> int:
     return max((probe.asked for probe in (parts.llm, parts.tts) if probe is not None), default=0)
 
 
-def _complete(probe: LlmProbe | TtsProbe | None, first: str, then: str) -> list[Any]:
-    """Return the warm answers that have the first figure; those with both where there are any."""
-    samples: Sequence[Any] = probe.samples if probe is not None else ()
-    warm = [item for item in samples if not item.cold and getattr(item, first) is not None]
-    answered = [item for item in warm if item.status != "failed"]
-    return [item for item in answered if getattr(item, then) is not None] or answered
-
-
 def _endpointing(parts: Parts, n: int) -> _Part:
     wait_ms = parts.settings.pipeline.endpointing_wait_ms
     return _Part(
@@ -139,7 +137,8 @@ def _transcription(parts: Parts, n: int) -> _Part:
     """Give every sample the time of an utterance.
 
     The golden ratio picks from the rising times, so that a few samples already have short and long
-    ones, in an order that has nothing to do with that of the requests.
+    ones, in an order that has nothing to do with that of the requests. The part counts the
+    utterances that were picked, however often.
     """
     found = after_speech(parts)
     key = "transcription"
@@ -148,43 +147,66 @@ def _transcription(parts: Parts, n: int) -> _Part:
     if not found.values_ms or not n:
         return _Part(key=key, owner=found.engine, ms=found.ms)
     count = len(found.values_ms)
-    chosen = [found.values_ms[int((index + 0.5) * _GOLDEN % 1.0 * count)] for index in range(n)]
-    return _of_samples(key, found.engine, chosen, like=found.ms)
+    picked = [int((index + 0.5) * _GOLDEN % 1.0 * count) for index in range(n)]
+    chosen = [found.values_ms[at] for at in picked]
+    part = _of_samples(key, found.engine, chosen, like=found.ms)
+    return replace(part, ms=replace(part.ms, n=len(set(picked))))
 
 
-def _llm_parts(parts: Parts, samples: Sequence[Any]) -> tuple[_Part, _Part]:
+def _llm_parts(parts: Parts, pairs: Pairs) -> tuple[_Part, _Part]:
     keys = ("llm_inference", "sentence_aggregation")
-    probe = parts.llm
+    probe, samples = parts.llm, pairs.answers
     if probe is None or not samples:
-        return _missing(parts, "llm", keys, "the language model gave no answer")
+        why = _APART if pairs.apart else "the language model gave no answer"
+        return _missing(parts, "llm", keys, why, apart=pairs.apart)
     owner = _named(probe)
     like = _like(probe.ttft_ms, simulated=probe.simulated)
-    first = _of_samples(keys[0], owner, [item.ttfat_ms for item in samples], like=like)
-    if samples[0].first_sentence_ms is None:
-        why = Measurement.not_measurable("ms", "no answer had a whole sentence")
-        return first, _Part(key=keys[1], owner=owner, ms=why)
-    waits = [max(0.0, item.first_sentence_ms - item.ttfat_ms) for item in samples]
+    starts = [item.ttfat_ms or 0.0 for item in samples]
+    first = _of_samples(keys[0], owner, starts, like=like)
+    wholes = [item.first_sentence_ms for item in samples if item.first_sentence_ms is not None]
+    if not wholes:
+        none = Measurement.not_measurable("ms", "no answer had a whole sentence")
+        return first, _Part(key=keys[1], owner=owner, ms=none)
+    waits = [max(0.0, whole - start) for start, whole in zip(starts, wholes, strict=True)]
     return first, _of_samples(keys[1], owner, waits, like=like)
 
 
-def _tts_parts(parts: Parts, samples: Sequence[Any]) -> tuple[_Part, _Part]:
+def _tts_parts(parts: Parts, pairs: Pairs) -> tuple[_Part, _Part]:
+    """Return two parts whose sum is the time to the first audible sound, however it came."""
     keys = ("speech_synthesis", "tts_leading_silence")
-    probe = parts.tts
+    probe, samples = parts.tts, pairs.sounds
     if probe is None or not samples:
-        return _missing(parts, "tts", keys, "the speech service returned no sound")
+        why = _APART if pairs.apart else "the speech service returned no sound"
+        return _missing(parts, "tts", keys, why, apart=pairs.apart)
     owner, like = _named(probe), _like(probe.ttfb_ms, simulated=False)
-    first = _of_samples(keys[0], owner, [item.ttfb_ms for item in samples], like=like)
-    if samples[0].leading_silence_ms is None:
+    first = _of_samples(keys[0], owner, [_synthesis_ms(item) for item in samples], like=like)
+    silences = [item.leading_silence_ms for item in samples if item.leading_silence_ms is not None]
+    if not silences:
         why = probe.leading_silence_ms.reason or "the sound could not be read"
         return first, _Part(key=keys[1], owner=owner, ms=Measurement.not_measurable("ms", why))
-    silences = [item.leading_silence_ms for item in samples]
     return first, _of_samples(keys[1], owner, silences, like=like)
 
 
-def _missing(parts: Parts, stage: str, keys: tuple[str, str], why: str) -> tuple[_Part, _Part]:
+def _synthesis_ms(sample: TtsSample) -> float:
+    """Return the time to the first audible sound less its leading silence.
+
+    That is the time to the first byte, and longer where sound that can be heard came later than the
+    silence before it would have been played.
+    """
+    first_ms = sample.ttfb_ms or 0.0
+    if sample.ttfa_ms is None or sample.leading_silence_ms is None:
+        return first_ms
+    return max(first_ms, sample.ttfa_ms - sample.leading_silence_ms)
+
+
+def _missing(
+    parts: Parts, stage: str, keys: tuple[str, str], why: str, *, apart: bool
+) -> tuple[_Part, _Part]:
     probe = parts.llm if stage == "llm" else parts.tts
     entry = parts.analyzers.get(stage)
-    if probe is not None:
+    if apart:
+        nothing = Measurement.unavailable("ms", why)
+    elif probe is not None:
         figure = probe.ttft_ms if isinstance(probe, LlmProbe) else probe.ttfb_ms
         nothing = Measurement.unavailable("ms", figure.reason or why)
     elif entry is not None and entry.status == "unavailable":
@@ -227,7 +249,7 @@ def _sample(index: int, parts: Sequence[_Part]) -> PipelineSample:
 
 
 def _reason(parts: Sequence[_Part], simulated: Sequence[str]) -> str:
-    """Say what makes the total no measurement: what is made up, and what it leaves out."""
+    """Say what makes the total no measurement: what is made up, left out, estimated and set."""
     said = []
     if simulated:
         said.append(f"simulated: {', '.join(_NAMES[key] for key in simulated)}")
@@ -238,5 +260,10 @@ def _reason(parts: Sequence[_Part], simulated: Sequence[str]) -> str:
             reasons.setdefault(str(part.ms.reason), []).append(_NAMES[part.key])
         left = "; ".join(f"{' and '.join(names)} ({why})" for why, names in reasons.items())
         said.append(f"a lower bound: leaves out {left}")
+    said += [
+        f"{_NAMES[part.key]} is an estimate ({part.ms.reason})"
+        for part in parts
+        if part.owner_kind == "service" and part.ms.status is Status.ESTIMATED
+    ]
     said.append("the endpointing wait is a setting")
     return "; ".join(said)

@@ -16,7 +16,7 @@ from echotrace.aggregator.bands import (
     band_transcription,
 )
 from echotrace.aggregator.cost import cost
-from echotrace.aggregator.latency import latency
+from echotrace.aggregator.latency import latency, requests_lost
 from echotrace.aggregator.pipeline import pipeline
 from echotrace.aggregator.scales import CORE
 from echotrace.aggregator.score import score
@@ -69,6 +69,7 @@ def _run_status(parts: Parts) -> RunStatus:
     if parts.tts is not None:
         figures.append(parts.tts.ttfa_ms)
     lost = any(figure is not None and figure.status is Status.UNAVAILABLE for figure in figures)
+    lost = lost or any(requests_lost(probe) for probe in (parts.llm, parts.tts) if probe)
     if lost or any(entry.status == "unavailable" for entry in parts.analyzers.values()):
         return RunStatus.PARTIAL
     return RunStatus.COMPLETE

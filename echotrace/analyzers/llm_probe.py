@@ -13,14 +13,17 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.analyzers.probing.figures import Figures, unavailable
+from echotrace.analyzers.probing.findings import series_findings
 from echotrace.analyzers.probing.prompts import NO_WORDS, prompt_of
 from echotrace.analyzers.probing.series import Plan, Series, reason_of, run_series
 from echotrace.analyzers.probing.stage import (
     MEASURING,
+    connection_of,
     fail_stage,
-    lost_finding,
+    load_backend,
     mark_stage,
     stays_here,
+    time_of,
 )
 from echotrace.errors import ProviderError
 from echotrace.model.measure import Finding, Measurement, Severity, Status
@@ -52,6 +55,7 @@ _UNITS: Mapping[str, str] = {
 }
 VOICE_TTFT_MS: Final = 700.0
 _COLD = "the first request: connection set-up, perhaps the model's load, and the answer"
+_COLD_AGAIN = "the cold request, which was made again over the connection of one that failed"
 
 
 class LlmProbeAnalyzer:
@@ -147,6 +151,8 @@ class LlmProbeAnalyzer:
         async def take(provider: LlmProvider, due: Due) -> Taken[LlmSample]:
             return await self._take(provider, due, prompt, settings)
 
+        if not first.simulated:
+            await load_backend()
         asked_ns = time.perf_counter_ns()
         async with (nullcontext if first.simulated else timed_section)():
             mark_stage(queued_ms=round((time.perf_counter_ns() - asked_ns) / 1e6, 3))
@@ -210,18 +216,9 @@ def _outcome(
             raise RuntimeError("a series without samples has no error")
         failed = _unavailable(choice, error, settings, prompt, series, providers)
         return Outcome(failed.data, (*findings, *failed.findings))
-    if series.errors:
-        findings.append(
-            lost_finding(
-                "LLM_PROBES_LOST",
-                "probes",
-                answered=len(series.warm),
-                wanted=settings.llm.probes,
-                errors=series.errors,
-            )
-        )
+    findings += series_findings("LLM", "probes", series)
     first = providers[0]
-    figures = Figures(simulated=first.simulated)
+    figures = Figures(asked=settings.llm.probes, simulated=first.simulated)
     warm = series.warm
     medians = _medians(figures, warm)
     findings += _slow_for_voice(medians["ttft_ms"], settings)
@@ -263,12 +260,13 @@ def _slow_for_voice(ttft: Measurement, settings: Settings) -> tuple[Finding, ...
 
 
 def _medians(figures: Figures, warm: tuple[LlmSample, ...]) -> dict[str, Any]:
+    connection = connection_of(warm)
     counted = all(item.tokens_counted for item in warm if item.tokens_per_s is not None)
     pace = figures.middle(
         [item.tokens_per_s for item in warm],
         "tokens/s",
-        method="tokens after the first / time after the first",
-        without="the answer had fewer than two tokens, or all came at once",
+        method="tokens streamed after the first read / time from the first read to the last",
+        without="the answer had fewer than two tokens, or one read brought most of it",
     )
     if pace.value is not None and not figures.simulated and not counted:
         pace = Measurement.estimated(
@@ -284,7 +282,7 @@ def _medians(figures: Figures, warm: tuple[LlmSample, ...]) -> dict[str, Any]:
         "ttft_ms": figures.latency(
             "ttft_ms",
             [item.ttft_ms for item in warm],
-            method="first streamed token - request sent, warm connection",
+            method=f"first streamed token - request sent, {connection}",
             without="no token came",
         ),
         "ttfat_ms": figures.latency(
@@ -297,7 +295,8 @@ def _medians(figures: Figures, warm: tuple[LlmSample, ...]) -> dict[str, Any]:
             "first_sentence_ms",
             [item.first_sentence_ms for item in warm],
             method="end of the answer's first sentence - request sent",
-            without="no sentence was whole within llm.max_tokens",
+            without="no answer had a whole sentence before it was cut off, "
+            "at llm.max_tokens or by a filter",
         ),
         "total_ms": figures.latency(
             "total_ms",
@@ -308,13 +307,15 @@ def _medians(figures: Figures, warm: tuple[LlmSample, ...]) -> dict[str, Any]:
         "token_gap_ms": figures.latency(
             "token_gap_ms",
             [gap for item in warm for gap in item.token_gaps_ms],
-            method="time between two pieces of the stream, all requests together",
+            method="time between two reads of the stream that brought tokens, all requests",
             without="all of the answer came at once",
+            what="gap",
         ),
         "network_ms": figures.latency(
             "network_ms",
             [item.network_ms for item in warm],
-            method="request sent to end of the answer, less the server's own time",
+            method="request sent to the end of the answer, or to its first byte where a header "
+            "tells the server's time, less that time",
             without="the server does not say how long it took",
         ),
         "tokens_per_s": pace,
@@ -331,9 +332,10 @@ def _cold(series: Series[LlmSample], provider: LlmProvider) -> dict[str, Any]:
         lost = Measurement.unavailable("ms", reason_of(error) if error else "it did not run")
         return {"warm_up_ms": lost, "cold_ttft_ms": lost}
     figures = Figures()
-    whole = sum(phase.duration_ms for phase in cold.phases) or cold.total_ms
     return {
-        "warm_up_ms": figures.once(whole, method=_COLD, without="it was cut"),
+        "warm_up_ms": figures.once(
+            time_of(cold), method=_COLD_AGAIN if cold.reused else _COLD, without="it was cut"
+        ),
         "cold_ttft_ms": figures.once(
             cold.ttft_ms,
             method="first token - request sent, first request",

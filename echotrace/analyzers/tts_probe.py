@@ -13,13 +13,16 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from echotrace.analyzers.probing.figures import Figures, unavailable
+from echotrace.analyzers.probing.findings import series_findings
 from echotrace.analyzers.probing.series import Plan, Series, reason_of, run_series
 from echotrace.analyzers.probing.stage import (
     MEASURING,
+    connection_of,
     fail_stage,
-    lost_finding,
+    load_backend,
     mark_stage,
     stays_here,
+    time_of,
 )
 from echotrace.errors import ProviderError, UsageError
 from echotrace.model.measure import Finding, Measurement, Severity
@@ -142,6 +145,7 @@ class TtsProbeAnalyzer:
             spoken += not due.cold
             return await self._take(provider, due, text, settings)
 
+        await load_backend()
         asked_ns = time.perf_counter_ns()
         async with timed_section():
             mark_stage(queued_ms=round((time.perf_counter_ns() - asked_ns) / 1e6, 3))
@@ -205,17 +209,8 @@ def _outcome(
             raise RuntimeError("a series without samples has no error")
         failed = _unavailable(choice, error, settings, source, series, providers)
         return Outcome(failed.data, (*findings, *failed.findings))
-    if series.errors:
-        findings.append(
-            lost_finding(
-                "TTS_PROBES_LOST",
-                "speech probes",
-                answered=len(series.warm),
-                wanted=settings.tts.probes,
-                errors=series.errors,
-            )
-        )
-    figures, warm = Figures(), series.warm
+    findings += series_findings("TTS", "speech probes", series)
+    figures, warm = Figures(asked=settings.tts.probes), series.warm
     return Outcome(
         TtsProbe(
             provider=first.name,
@@ -242,7 +237,7 @@ def _medians(figures: Figures, warm: tuple[TtsSample, ...]) -> dict[str, Any]:
         "ttfb_ms": figures.latency(
             "ttfb_ms",
             [item.ttfb_ms for item in warm],
-            method="first byte of sound - request sent, warm connection",
+            method=f"first byte of sound - request sent, {connection_of(warm)}",
             without="no sound came",
         ),
         "leading_silence_ms": figures.latency(
@@ -277,9 +272,10 @@ def _cold(series: Series[TtsSample]) -> Measurement:
     if cold is None:
         error = series.ended_by or (series.errors or (None,))[0]
         return Measurement.unavailable("ms", reason_of(error) if error else "it did not run")
-    whole = sum(phase.duration_ms for phase in cold.phases) or cold.total_ms
     return Figures().once(
-        whole, method="the first request, whole, with its connection's set-up", without="it was cut"
+        time_of(cold),
+        method="the first request, whole, with its connection's set-up",
+        without="it was cut",
     )
 
 

@@ -18,7 +18,8 @@ class PipelinePart:
     ``llm_inference``, ``sentence_aggregation``, ``speech_synthesis``, ``tts_leading_silence``.
     ``owner`` names who makes it so long, a service and its model or a setting's key;
     ``owner_kind`` is service or setting. The owner of a missing part is the setting that would
-    give it. A part that nothing measured has no value and a reason.
+    give it. ``n`` of transcription counts the utterances behind it, which are fewer than the
+    samples where there are few. A part that nothing measured has no value and a reason.
     """
 
     key: str

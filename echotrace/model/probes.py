@@ -106,8 +106,12 @@ class LlmSample(RequestSample):
 
     ``ttft_ms`` is the first token of any kind, ``ttfat_ms`` the first of the answer,
     ``first_sentence_ms`` the moment the answer's first sentence was whole: what a TTS can start
-    with. ``tokens`` is the server's own count when ``tokens_counted``, else that of the streamed
-    pieces. ``token_gaps_ms`` are the waits between two pieces that came one after the other.
+    with; None when the answer was cut off before. ``tokens`` is the server's own count, with
+    reasoning that was never streamed, when ``tokens_counted``, else that of the streamed pieces.
+    ``tokens_per_s`` is the pace of what was streamed after the first read; None below two tokens or
+    when more than half came in one read. ``token_gaps_ms`` are the waits between one read of the
+    stream that brought pieces and the next: pieces of one read have none between them, so that
+    there may be fewer gaps than pieces, and each is as long as the network bundled it.
     """
 
     ttft_ms: float | None = None

@@ -252,9 +252,11 @@ class SttTiming:
 class StreamedUtterance:
     """How one utterance came in: its partial results, and how much of them was taken back.
 
-    ``first_partial_ms`` is counted from the start of speech, ``final_ms`` from its end.
-    ``words_shown`` counts the words that ever stood in a partial result, ``words_rewritten`` those
-    that changed or vanished later; ``characters_rewritten`` likewise.
+    ``first_partial_ms`` is counted from the start of speech, ``final_ms`` from its end; of that
+    ``endpoint_wait_ms`` is the silence that was waited for before the final text was asked for,
+    None where it is not known (a log). ``words_shown`` counts the words that ever stood in a
+    partial result, ``words_rewritten`` those that changed or vanished later;
+    ``characters_rewritten`` likewise.
     """
 
     start_s: float | None
@@ -266,6 +268,7 @@ class StreamedUtterance:
     words_shown: int
     words_rewritten: int
     characters_rewritten: int
+    endpoint_wait_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

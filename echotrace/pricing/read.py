@@ -1,22 +1,25 @@
 """Reading price files; they are TOML and print prices the way vendors do.
 
 ``[provider.groq."openai/gpt-oss-20b"]`` is a model of a provider, ``[host."llm.example:8000"."m"]``
-one of a server. A key that nobody knows is an error: a price that is silently ignored would make a
-total look complete.
+one of a server. A key that nobody knows is an error, and so is a server that no request can go to:
+a price that is silently ignored would make a total look complete.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from echotrace.config.describe import nearest
 from echotrace.config.files import ConfigFile, parse, read_regular
 from echotrace.config.paths import config_folder
-from echotrace.config.values import shown
+from echotrace.config.values import address_problem, shown
 from echotrace.errors import ConfigError
 from echotrace.pricing.table import Price, PriceTable
 from echotrace.printable import printable
@@ -37,7 +40,8 @@ _PRICES: Final = {
 """Each key of a price, with the unit it is for and how many of them it buys."""
 _FACTS: Final = ("as_of", "source", "minimum_s")
 _KINDS: Final = ("provider", "host")
-_DATE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_SERVER: Final = "llm.example:8000"
+_DATE: Final = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _Path = tuple[str, ...]
 
 
@@ -108,7 +112,7 @@ def _table(file: ConfigFile, table_of: Callable[[_Path], str]) -> PriceTable:
         if kind not in kinds:
             raise _unknown(file, (kind,), _KINDS)
         for owner, models in _tables(file, (kind,), owners).items():
-            name = owner.lower() if kind == "host" else owner
+            name = _host(file, owner) if kind == "host" else owner
             found = kinds[kind].setdefault(name, {})
             for model, entry in _tables(file, (kind, owner), models).items():
                 path = (kind, owner, model)
@@ -170,9 +174,52 @@ def _date(file: ConfigFile, path: _Path, value: Any) -> str | None:
     if value is None:
         return None
     text = value.isoformat() if hasattr(value, "isoformat") else value
-    if isinstance(text, str) and _DATE.fullmatch(text):
+    if isinstance(text, str) and _DATE.fullmatch(text) and _is_day((text + "-01-01")[:10]):
         return text
     raise _wrong(file, path, f"must be a date such as 2026-11-05, not {shown(value)}")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _host(file: ConfigFile, name: str) -> str:
+    """Return a server's name as requests give it: ``host``, or ``host:port``, in small letters.
+
+    Raises:
+        ConfigError: it is anything else, such as a whole address; a user name in it is not shown.
+    """
+    small = name.lower()
+    try:
+        ipaddress.ip_address(small)
+    except ValueError:
+        pass
+    else:
+        return small  # one of version 6 may stand without brackets
+    if address_problem(f"http://{small}") is None:
+        parts = urlsplit(f"//{small}")
+        host = parts.hostname or ""
+        literal = f"[{host}]" if ":" in host else host
+        if small in (literal, f"{literal}:{parts.port}"):
+            return host if parts.port is None else small
+    raise ConfigError(
+        f"{file.where(('host', name))}: a host is named as host or host:port, not "
+        f"{shown(name.rpartition('@')[2])}",
+        hint=f'write [host."{_server_in(small)}"."MODEL"]',
+        code="BAD_PRICE",
+    )
+
+
+def _server_in(address: str) -> str:
+    """Return the ``host:port`` of a whole address, an example where there is none."""
+    whole = address if "://" in address else f"http://{address}"
+    if address_problem(whole) is not None:
+        return _SERVER
+    return urlsplit(whole).netloc.rpartition("@")[2].removesuffix(":")
 
 
 def _unknown(
@@ -197,7 +244,7 @@ def _wrong(file: ConfigFile, path: _Path, what: str, hint: str = "") -> ConfigEr
 
 def _example(path: _Path) -> str:
     if path[0] == "host":
-        return '[host."llm.example:8000"."MODEL"]'
+        return f'[host."{_SERVER}"."MODEL"]'
     return '[provider.openai."gpt-4.1"]'
 
 

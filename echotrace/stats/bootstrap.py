@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["RESAMPLES", "bootstrap_interval", "quantile_interval"]
 
 RESAMPLES: Final = 2000
+_LARGE: Final = 5_000
 _BLOCK_NUMBERS: Final = 1 << 20
 """Numbers that are resampled at once: 8 MB, whatever the length of the sample."""
 
@@ -61,6 +64,17 @@ def bootstrap_interval(
     return min(own, quantile(ends, tail)), max(own, quantile(ends, 1.0 - tail))
 
 
+def _order_interval(values: Sequence[float], q: float, confidence: float) -> tuple[float, float]:
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    if not np.isfinite(ordered).all() or not 0.0 <= q <= 1.0 or not 0.0 < confidence < 1.0:
+        raise ValueError("a value is not finite, or q or the confidence is outside 0 to 1")
+    count = len(ordered)
+    spread = NormalDist().inv_cdf(0.5 + confidence / 2.0) * math.sqrt(count * q * (1.0 - q))
+    low = max(0, math.floor(count * q - spread) - 1)
+    high = min(count - 1, math.ceil(count * q + spread))
+    return float(ordered[low]), float(ordered[high])
+
+
 def quantile_interval(
     values: Sequence[float],
     q: float,
@@ -71,9 +85,14 @@ def quantile_interval(
 ) -> tuple[float, float]:
     """Return (low, high) of the ``q`` quantile, as :func:`bootstrap_interval` finds it.
 
+    Above 5,000 values, where resampling takes seconds, the interval is that of the order statistics
+    (Conover, "Practical Nonparametric Statistics", 1999, section 3.2), which agrees with it.
+
     Raises:
         ValueError: as there, or ``q`` is outside 0 to 1.
     """
+    if len(values) > _LARGE:
+        return _order_interval(values, q, confidence)
 
     def statistic(samples: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.quantile(samples, q, axis=-1))

@@ -15,6 +15,7 @@ __all__ = ["METHOD", "NEEDED", "counted", "percentiles", "quantile_figure"]
 NEEDED: Final = {0.5: 5, 0.95: 20, 0.99: 100}
 """Fewest values for each quantile (the metrics page)."""
 METHOD: Final = "linear between order statistics, bootstrap interval"
+"""How a quantile is taken; beyond 5,000 values its interval is that of the order statistics."""
 _NAMES: Final = {0.5: "a median", 0.95: "p95", 0.99: "p99"}
 
 

@@ -33,6 +33,7 @@ def environment(home: Path | None, **extra: str) -> dict[str, str]:
         key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "TMPDIR") if key in os.environ
     }
     kept["PYTHONWARNINGS"] = "error"
+    kept["OPENBLAS_NUM_THREADS"] = "1"  # see tests/conftest.py
     if home is not None:
         kept["HOME"] = str(home)
     return kept | extra

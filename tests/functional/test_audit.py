@@ -2,19 +2,17 @@
 
 import json
 
-import jsonschema
 import numpy as np
 import pytest
 import soundfile
 
-from echotrace.model.schema import SCHEMA_FILE
 from tests.fakes.cli import DEMO, echotrace
 from tests.fakes.llm_key import KEY
+from tests.fakes.report_schema import VALIDATOR
 from tests.fakes.stt_servers import SttServer, answers, raw_json, refusal, segment, verbose
 
 CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 FAST = f"faster-whisper:{DEMO / 'models/whisper-mini-fast'}"
-SCHEMA = json.loads(SCHEMA_FILE.read_text("utf-8"))
 TEXT = "I am going to cancel my credit card"
 HEARD = "I'm going to cancel my credit car."
 WORDS = [(word, 0.3 * at, 0.3 * at + 0.25) for at, word in enumerate(HEARD.split())]
@@ -46,7 +44,7 @@ def asked(server, *arguments, home):
 def test_a_server_of_ones_own_is_an_engine_and_what_was_sent_is_told(home, server):
     result = asked(server, home=home)
     assert result.code == 0, result.stderr
-    jsonschema.validate(result.document, SCHEMA)
+    VALIDATOR.validate(result.document)
     heard = result.document["transcription"]
     assert (heard["engine"], heard["actual"]) == ("openai:whisper-1", HEARD)
     assert heard["wer"]["value"] == pytest.approx(1 / 8)

@@ -4,17 +4,15 @@ import signal
 import subprocess
 import sys
 
-import jsonschema
 import pytest
 
 from echotrace.errors import ExitCode
-from echotrace.model.schema import SCHEMA_FILE
 from tests.fakes.cli import COMMAND, DEMO, echotrace, environment
 from tests.fakes.distribution import install
+from tests.fakes.report_schema import VALIDATOR
 
 CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 FAST = f"faster-whisper:{DEMO / 'models/whisper-mini-fast'}"
-SCHEMA = json.loads(SCHEMA_FILE.read_text("utf-8"))
 TEXT = "I am going to cancel my credit card"
 
 
@@ -63,7 +61,7 @@ def test_the_first_run_gives_one_valid_document_whatever_the_home(home, kind):
     home.chmod(0o700)
     assert (result.code, "Traceback" in result.stderr) == (0, False), result.stderr
     report = result.document
-    jsonschema.validate(report, SCHEMA)
+    VALIDATOR.validate(report)
     assert report["status"] == "complete"
     assert report["signal"]["channels"][0]["snr_db"]["value"] == pytest.approx(10, abs=2)
     assert report["transcription"]["engine"].startswith("faster-whisper:")
@@ -178,7 +176,7 @@ def test_an_unusable_recording_still_gives_one_document(home):
     (home / "empty.wav").touch()
     result = analyze("empty.wav", "--export-only", home=home)
     assert result.code == 3
-    jsonschema.validate(result.document, SCHEMA)
+    VALIDATOR.validate(result.document)
     assert result.document["status"] == "failed"
     assert result.document["warnings"][0]["code"] == "EMPTY_FILE"
 
@@ -205,7 +203,7 @@ FAILING = [
 def test_export_only_prints_one_document_whatever_goes_wrong(home, arguments):
     result = echotrace(*arguments, home=home)
     assert result.code in (2, 3, 6)
-    jsonschema.validate(result.document, SCHEMA)
+    VALIDATOR.validate(result.document)
     assert result.document["status"] == "failed"
     assert result.stderr.count("echotrace: error:") == 1
 
@@ -268,7 +266,7 @@ def test_closed_and_full_streams(home, name):
         assert b"Traceback" not in done.stderr
         if "stdout" not in name and "all" not in name:
             assert done.stdout
-    jsonschema.validate(json.loads((home / "report.json").read_text()), SCHEMA)
+    VALIDATOR.validate(json.loads((home / "report.json").read_text()))
 
 
 def test_a_reference_that_is_not_utf_8_is_refused(home):
@@ -367,7 +365,7 @@ def test_a_signal_stops_the_run_and_writes_nothing(home, number, code):
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == code
-    jsonschema.validate(json.loads(stdout), SCHEMA)
+    VALIDATOR.validate(json.loads(stdout))
     assert json.loads(stdout)["warnings"][0]["code"] == "INTERRUPTED"
     assert b"Traceback" not in stderr
     assert not (home / "report.json").exists()
@@ -438,7 +436,7 @@ def test_contributed_analyzers_run_at_arms_length(home):
     )
     assert result.code == 0, result.stderr
     report = result.document
-    jsonschema.validate(report, SCHEMA)
+    VALIDATOR.validate(report)
     entries = report["analyzers"]
     assert entries["good"]["data"] == {
         "frames": 8000,

@@ -146,7 +146,9 @@ def test_a_whole_answer_hands_the_models_first_sentence_to_the_speech(probe):
             300 + llm.first_sentence_ms + spoke.ttfa_ms, abs=0.5
         )
     assert report.cost is not None
-    assert report.cost.total_usd.value is None  # both are on this machine: nobody charges
+    assert (
+        report.cost.total_usd.value is None
+    )  # both are on this machine, without a price in a file
 
 
 def test_speech_of_a_local_program_is_probed(probe):

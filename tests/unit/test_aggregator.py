@@ -312,3 +312,27 @@ def test_pipeline_and_cost_are_in_the_report_of_a_probe_and_survive_its_json():
     assert Report.from_json(report.to_json()) == report
     plain = aggregate(parts(stages=("signal",), transcription=None, llm=None))
     assert (plain.pipeline, plain.cost) == (None, None)
+
+
+def answered(count, asked, *, failed=0):
+    samples = [
+        LlmSample(index=at, cold=False, status="failed" if at < failed else "ok", start_ms=0.0)
+        for at in range(count)
+    ]
+    values = tuple(100.0 + at for at in range(count - failed))
+    return replace(parts().llm, samples=tuple(samples), samples_ms=values, asked=asked)
+
+
+@pytest.mark.parametrize(
+    ("probe", "status"),
+    [
+        (answered(5, 5), RunStatus.COMPLETE),
+        (answered(5, 5, failed=1), RunStatus.PARTIAL),
+        (answered(3, 5), RunStatus.PARTIAL),
+    ],
+)
+def test_a_probe_that_lost_requests_makes_the_run_partial_and_its_tail_an_estimate(probe, status):
+    report = aggregate(parts(llm=probe))
+    assert report.status is status
+    lost = status is RunStatus.PARTIAL
+    assert ("lost" in report.latency.p99_ms.reason) is lost

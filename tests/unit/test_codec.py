@@ -1,7 +1,6 @@
 import json
 from dataclasses import replace
 
-import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -10,12 +9,12 @@ from echotrace.model import codec
 from echotrace.model.measure import Measurement, Status
 from echotrace.model.report import SCHEMA, Report
 from echotrace.model.schema import SCHEMA_FILE, schema_text
+from tests.fakes.report_schema import VALIDATOR
 from tests.fakes.report_strategy import reports
 from tests.fakes.reports import complete_report
 
-VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text("utf-8")))
 SLOW = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -27,6 +26,11 @@ def test_a_report_survives_json_and_validates(report):
     text = report.to_json()
     assert Report.from_json(text) == report
     VALIDATOR.validate(json.loads(text))
+
+
+def test_the_schema_in_the_package_is_a_schema():
+    VALIDATOR.check_schema(VALIDATOR.schema)
+    assert VALIDATOR.schema["$schema"].endswith("2020-12/schema")
 
 
 def test_the_schema_in_the_package_is_the_one_of_the_dataclasses():

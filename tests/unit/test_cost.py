@@ -185,24 +185,48 @@ def test_a_compatible_server_elsewhere_has_no_price_of_the_vendors():
     assert {item.usd.value for item in found.items} == {None}
 
 
-@pytest.mark.parametrize("sent_to", [None, "127.0.0.1:11434", "localhost", "[::1]:8000"])
-def test_what_runs_on_this_machine_has_no_price_and_costs_the_total_nothing(sent_to):
-    local = llm(llm_sample(1), provider="ollama", model="llama3.2", sent_to=sent_to)
-    alone = run(llm=local)
+def test_what_was_sent_nowhere_has_no_price_and_costs_the_total_nothing():
+    local = tts("abc", provider="command", model="espeak-ng", sent_to=None)
+    alone = run(tts=local)
     assert {(item.usd.status, item.usd.reason) for item in alone.items} == {(Status.NOT_RUN, LOCAL)}
     assert (alone.total_usd.status, alone.leaves_out) == (Status.NOT_RUN, ())
-    beside = run(llm=local, tts=tts("abc"))
+    beside = run(llm=llm(llm_sample(1)), tts=local)
     assert beside.total_usd.status is Status.MEASURED
 
 
-def test_a_price_that_the_user_names_for_this_machine_holds():
-    price = Price(usd_per_unit=0.5, table="prices.toml:1")
-    table = PriceTable(hosts={"127.0.0.1:4000": {"m": {"output tokens": price}}})
+@pytest.mark.parametrize("sent_to", ["127.0.0.1:11434", "localhost", "[::1]:8000"])
+def test_a_server_on_this_machine_is_not_known_to_be_free(sent_to):
+    router = llm(llm_sample(1), provider="openai", model="m", sent_to=sent_to)
+    alone = run(llm=router)
+    for item in alone.items:
+        assert (item.usd.status, item.usd.value) == (Status.NOT_MEASURABLE, None)
+        assert item.usd.reason.startswith(f"{sent_to} is on this machine: no price is known")
+        assert "a router to a vendor may charge" in item.usd.reason
+    assert (alone.total_usd.status, len(alone.leaves_out)) == (Status.NOT_MEASURABLE, 2)
+    assert "output tokens of openai:m (price not known, at an address on" in alone.leaves_out[1]
+    beside = run(llm=router, tts=tts("abc"))
+    assert beside.total_usd.status is Status.ESTIMATED
+    assert beside.total_usd.value == pytest.approx(3 * 15 / 1e6)
+
+
+def priced(**usd_per_unit):
+    prices = {
+        unit.replace("_", " "): Price(usd_per_unit=usd, table="prices.toml:1")
+        for unit, usd in usd_per_unit.items()
+    }
+    return PriceTable(hosts={"127.0.0.1:4000": {"m": prices}})
+
+
+def test_a_price_that_the_user_names_for_this_machine_holds_and_the_other_one_is_missing():
     router = llm(llm_sample(1), provider="openai", model="m", sent_to="127.0.0.1:4000")
-    found = run(llm=router, prices=table)
+    found = run(llm=router, prices=priced(output_tokens=0.5))
     assert by_unit(found)["llm", "output tokens"].usd.value == 25.0
-    assert by_unit(found)["llm", "input tokens"].usd.status is Status.NOT_RUN
-    assert found.total_usd.value == 25.0
+    assert by_unit(found)["llm", "input tokens"].usd.status is Status.NOT_MEASURABLE
+    assert (found.total_usd.value, found.total_usd.status) == (25.0, Status.ESTIMATED)
+    assert "the input tokens of openai:m (price not known" in found.leaves_out[0]
+    free = run(llm=router, prices=priced(input_tokens=0.0, output_tokens=0.0))
+    assert (free.total_usd.value, free.total_usd.status) == (0.0, Status.MEASURED)
+    assert free.leaves_out == ()
 
 
 def test_a_mock_alone_costs_nothing_and_beside_others_is_named():

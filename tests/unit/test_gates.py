@@ -173,26 +173,56 @@ def test_an_unknown_can_be_decided_either_way_by_what_it_was(text):
         assert with_ttft(2.0) is unknown
 
 
-def test_a_wait_that_leaves_parts_out_is_no_evidence():
-    whole = to_plain(probe_reports.probed_report())
-    bound = to_plain(
-        replace(probe_reports.probed_report(), pipeline=probe_reports.lower_bound_pipeline())
-    )
-    assert read_figure(whole, "pipeline").value == whole["pipeline"]["total_ms"]["value"]
-    for name in ("pipeline", "pipeline.p50", "pipeline.percentiles.worst"):
-        found = read_figure(bound, name)
-        assert found.value is None
-        assert "speech synthesis" in found.reason
-    assert read_figure(bound, "pipeline.kind").value == "estimate"
+def verdict(report, text):
+    plain = to_plain(report)
+    return parse(text).verdict(lambda name: read_figure(plain, name))
 
 
-def test_a_cost_that_leaves_something_out_is_no_evidence():
+def test_a_wait_that_leaves_parts_out_is_a_lower_bound():
+    whole = probe_reports.probed_report()
+    bound = replace(whole, pipeline=replace(whole.pipeline, missing=("speech_synthesis",)))
+    known_ms = bound.pipeline.total_ms.value
+    assert verdict(whole, "pipeline > 60000").holds is False
+    found = verdict(bound, "pipeline > 60000")
+    assert found.holds is None
+    assert "speech synthesis" in found.reasons[0]
+    assert verdict(bound, f"pipeline > {known_ms - 1}").holds is True
+    assert verdict(bound, "pipeline < 60000").holds is None
+    assert verdict(bound, f"pipeline < {known_ms - 1}").holds is False
+    assert verdict(bound, "pipeline.worst > 60000").holds is None
+    assert verdict(bound, "pipeline.kind = estimate").holds is True
+
+
+def test_a_cost_that_leaves_something_out_is_a_lower_bound():
     report = probe_reports.probed_report()
     known = replace(report, cost=replace(report.cost, leaves_out=()))
-    assert read_figure(to_plain(known), "cost").value == report.cost.total_usd.value
-    found = read_figure(to_plain(report), "cost")
-    assert found.value is None
-    assert report.cost.leaves_out[0] in found.reason
+    assert verdict(known, "cost > 1000").holds is False
+    found = verdict(report, "cost > 1000")
+    assert found.holds is None
+    assert report.cost.leaves_out[0] in found.reasons[0]
+    assert verdict(report, "cost > 0.0").holds is True
+
+
+def test_the_tail_of_a_probe_that_lost_requests_is_a_lower_bound():
+    report = probe_reports.probed_report()
+    llm = report.probes.llm
+    spread = replace(llm.percentiles["ttft_ms"], not_measured=3)
+    llm = replace(llm, percentiles={**llm.percentiles, "ttft_ms": spread})
+    lost = replace(report, probes=replace(report.probes, llm=llm))
+    found = verdict(lost, "ttft.worst > 60000")
+    assert found.holds is None
+    assert "3 of" in found.reasons[0]
+    assert verdict(lost, "ttft > 60000").holds is False
+    assert verdict(lost, f"ttft.worst > {spread.worst.value - 1}").holds is True
+
+
+@pytest.mark.parametrize("op", [">", ">=", "<", "<=", "=", "!="])
+@given(bound=st.integers(0, 9), literal=st.integers(0, 9), more=st.integers(0, 9))
+def test_what_a_lower_bound_settles_holds_for_every_larger_number(op, bound, literal, more):
+    text = parse(f"x {op} {literal}")
+    settled = text.verdict(lambda _: Figure(float(bound), at_least=True)).holds
+    true = text.verdict(lambda _: Figure(float(bound + more))).holds
+    assert settled is None or settled is true
 
 
 @pytest.mark.parametrize("name", [name for name in ALIASES if name.startswith("tt")])

@@ -175,6 +175,10 @@ def test_free_may_be_said_and_is_no_unknown_price(tmp_path):
         (f"[provider.groq.x]\nusd_per_audio_hour = 1{'0' * 400}\n", 2, "of that length", ""),
         ("[provider.groq.x]\nas_of = 3\n", 2, "must be a date", ""),
         ("[provider.groq.x]\nas_of = 12:00:00\n", 2, "must be a date", ""),
+        ('[provider.groq.x]\nas_of = "2026-13-45"\n', 2, "not '2026-13-45'", ""),
+        ('[provider.groq.x]\nas_of = "2026-02-30"\n', 2, "must be a date", ""),
+        ('[provider.groq.x]\nas_of = "2026-00"\n', 2, "must be a date", ""),
+        ('[provider.groq.x]\nas_of = "0000"\n', 2, "must be a date", ""),
         ("[provider.groq.x]\nsource = 3\n", 2, "must be a text", ""),
         ("[provider]\ngroq = 3\n", 2, "provider.groq must be a table", "[provider.openai"),
         ("provider = 3\n", 1, "provider must be a table", "[provider.openai"),
@@ -191,6 +195,55 @@ def test_a_bad_file_is_named_with_its_line_and_what_would_fit(tmp_path, text, li
     assert what in told.value.what
     assert hint in told.value.hint
     assert "\n" not in told.value.what
+
+
+@pytest.mark.parametrize("as_of", ["2026", "2026-02", "2024-02-29"])
+def test_a_price_may_be_as_old_as_a_year_a_month_or_a_day(tmp_path, as_of):
+    path = file_of(tmp_path, f'[provider.groq."x"]\nusd_per_audio_hour = 0\nas_of = "{as_of}"\n')
+    assert load_prices(path).find("groq", "x", "audio seconds", sent_to=GROQ).as_of == as_of
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("http://192.0.2.2/v1", "192.0.2.2"),
+        ("https://LLM.example:8000", "llm.example:8000"),
+        ("llm.example/v1", "llm.example"),
+        ("llm.example/", "llm.example"),
+        ("http://me:hidden@llm.example/v1", "llm.example"),
+        ("me:hidden@llm.example", "llm.example"),
+        ("llm.example?x=1", "llm.example"),
+        ("llm.example:", "llm.example"),
+        ("llm.example:99999", "llm.example:8000"),
+        ("llm example", "llm.example:8000"),
+        ("[::1", "llm.example:8000"),
+        ("http://[::1]:9/v1", "[::1]:9"),
+        ("ftp://llm.example", "llm.example:8000"),
+        ("", "llm.example:8000"),
+    ],
+)
+def test_a_host_that_no_request_goes_to_is_refused_with_the_one_that_fits(tmp_path, name, fits):
+    path = file_of(tmp_path, f'\n[host."{name}"."m"]\nusd_per_1m_characters = 1\n')
+    with pytest.raises(ConfigError) as told:
+        load_prices(path)
+    assert told.value.what.startswith(f"{path}:2: a host is named as host or host:port, not ")
+    assert told.value.hint == f'write [host."{fits}"."MODEL"]'
+    assert "hidden" not in f"{told.value}{told.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sent_to"),
+    [
+        ("::1", "[::1]:8000"),
+        ("[::1]", "[::1]:8000"),
+        ("[::1]:8000", "[::1]:8000"),
+        ("LocalHost:4000", "localhost:4000"),
+        ("192.0.2.2", "192.0.2.2:1"),
+    ],
+)
+def test_every_way_to_write_a_host_is_found_again(tmp_path, name, sent_to):
+    path = file_of(tmp_path, f'[host."{name}"."m"]\nusd_per_1m_characters = 1\n')
+    assert load_prices(path).find("openai", "m", "characters", sent_to=sent_to) is not None
 
 
 def test_names_are_data_and_leave_no_control_characters(tmp_path):

@@ -22,13 +22,24 @@ _SEED: Final = 6
 
 @dataclass(slots=True)
 class Figures:
-    """Makes one service's figures, and keeps their distributions by name."""
+    """Makes one service's figures, and keeps their distributions by name.
 
+    ``asked`` is how many requests were wanted: those that gave no figure are counted, and where
+    they are the most, a median is an estimate.
+    """
+
+    asked: int = 0
     simulated: bool = False
     percentiles: dict[str, Percentiles] = field(default_factory=dict)
 
     def latency(
-        self, name: str, values: Sequence[float | None], *, method: str, without: str
+        self,
+        name: str,
+        values: Sequence[float | None],
+        *,
+        method: str,
+        without: str,
+        what: str = "request",
     ) -> Measurement:
         """Return the median of a time in milliseconds, and keep its percentiles under ``name``.
 
@@ -37,23 +48,31 @@ class Figures:
             values: one a request; None where it has none.
             method: what is measured.
             without: why there is none, when there is none.
+            what: one value in words; those of requests are counted against ``asked``.
         """
         known = [value for value in values if value is not None]
+        wanted = max(self.asked, len(values)) if what == "request" else len(values)
         if known:
             self.percentiles[name] = percentiles(
                 known,
                 "ms",
-                not_measured=len(values) - len(known),
+                not_measured=wanted - len(known),
                 seed=_SEED,
                 status=Status.SIMULATED if self.simulated else Status.MEASURED,
                 reason=MOCK_REASON if self.simulated else None,
                 method=method,
-                what="request",
+                what=what,
             )
-        return self.middle(values, "ms", method=method, without=without)
+        return self.middle(values, "ms", method=method, without=without, what=what)
 
     def middle(
-        self, values: Sequence[float | None], unit: str, *, method: str, without: str
+        self,
+        values: Sequence[float | None],
+        unit: str,
+        *,
+        method: str,
+        without: str,
+        what: str = "request",
     ) -> Measurement:
         """Return the median of ``values`` with its interval from 5 values on, or why there is none.
 
@@ -72,6 +91,11 @@ class Figures:
         if self.simulated:
             return Measurement.simulated(
                 value, unit, reason=MOCK_REASON, method=method, n=len(known), **extra
+            )
+        if what == "request" and 2 * len(known) < self.asked:
+            few = f"only {len(known)} of {self.asked} requests gave it"
+            return Measurement.estimated(
+                value, unit, reason=few, method=method, n=len(known), **extra
             )
         return Measurement.measured(value, unit, method=method, n=len(known), **extra)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from echotrace.errors import ProviderError
 from echotrace.model.probes import ProbeFailure, RequestSample
 from echotrace.providers.taken import Due, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
 __all__ = ["Plan", "Series", "reason_of", "run_series"]
 
@@ -45,8 +45,10 @@ _LASTING: Final = (
     "_SILENT",
 )
 """How the codes of failures end that one more request would only meet again."""
-_PATIENCE: Final = 2
-"""So many failures in a row end a series."""
+_PATIENCE: Final = 5
+"""So many failures of one worker in a row end a series."""
+_PATIENCE_WITH_SILENCE: Final = 2
+"""So many in a row when the latest was silence, each of which takes the whole time limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +85,15 @@ class Series(Generic[S]):
         return next((item for item in self.samples if item.cold and item.status != "failed"), None)
 
     @property
+    def not_made(self) -> int:
+        """How many measured requests were given up before they were made."""
+        return self.plan.count - sum(not item.cold for item in self.samples)
+
+    @property
     def errors(self) -> tuple[ProviderError, ...]:
-        """The errors of all requests that failed."""
-        return tuple(item.error for item in self.taken if item.error is not None)
+        """The errors of all requests that failed, those of the cold ones first."""
+        found = sorted(self.taken, key=lambda one: (not one.sample.cold, one.sample.index))
+        return tuple(item.error for item in found if item.error is not None)
 
     @property
     def failures(self) -> tuple[ProbeFailure, ...]:
@@ -113,22 +121,35 @@ class _Runner(Generic[P, S]):
         self._take = take
         self._index = 0
         self._left = plan.count
-        self._in_a_row = 0
         self._origin_ns: int | None = None
 
-    async def work(self, worker: P, *, cold: bool) -> None:
-        is_cold = cold
-        while self._goes_on(cold=is_cold):
-            if not is_cold:
-                self._left -= 1
-            taken = await self._one(worker, cold=is_cold)
-            if is_cold and taken.error is None:
-                is_cold = False
-            if self._goes_on(cold=is_cold):
-                await asyncio.sleep(self.series.plan.spacing_s)
+    async def open(self, worker: P) -> None:
+        """Make the cold request, again where it failed and may be tried again."""
+        failed = 0
+        while self.series.ended_by is None:
+            taken = await self._one(worker, cold=True)
+            if taken.error is None:
+                return
+            failed += 1
+            self._judge(taken.error, failed, cold=True)
+            await self._pause()
 
-    def _goes_on(self, *, cold: bool) -> bool:
-        return self.series.ended_by is None and (cold or self._left > 0)
+    async def measure(self, worker: P) -> None:
+        """Make measured requests until none is left."""
+        failed = 0
+        while self.series.ended_by is None and self._left > 0:
+            await self._pause()
+            if self._left <= 0:
+                return
+            self._left -= 1
+            taken = await self._one(worker, cold=False)
+            failed = 0 if taken.error is None else failed + 1
+            if taken.error is not None:
+                self._judge(taken.error, failed, cold=False)
+
+    async def _pause(self) -> None:
+        if self.series.ended_by is None and self.series.taken:
+            await asyncio.sleep(self.series.plan.spacing_s)
 
     async def _one(self, worker: P, *, cold: bool) -> Taken[S]:
         now_ns = time.perf_counter_ns()
@@ -138,23 +159,19 @@ class _Runner(Generic[P, S]):
         self._index += 1
         taken = await self._take(worker, due)
         self.series.taken.append(taken)
-        self._judge(taken.error, cold=cold)
         return taken
 
-    def _judge(self, error: ProviderError | None, *, cold: bool) -> None:
-        if error is None:
-            self._in_a_row = 0
-            return
-        self._in_a_row += 1
-        lasting = error.code.endswith(_LASTING) or (cold and error.code.endswith("_STALL"))
-        if lasting or self._in_a_row >= _PATIENCE:
+    def _judge(self, error: ProviderError, in_a_row: int, *, cold: bool) -> None:
+        silent = error.code.endswith("_STALL")
+        lasting = error.code.endswith(_LASTING) or (cold and silent)
+        if lasting or in_a_row >= (_PATIENCE_WITH_SILENCE if silent else _PATIENCE):
             self.series.ended_by = self.series.ended_by or error
 
 
 async def run_series(
     workers: Sequence[P], take: Callable[[P, Due], Awaitable[Taken[S]]], plan: Plan
 ) -> Series[S]:
-    """Let each worker make its cold request, then share the measured ones among them.
+    """Let each worker make its cold request; after all of them they share the measured ones.
 
     Args:
         workers: one for each request at a time; each has a connection of its own.
@@ -162,14 +179,18 @@ async def run_series(
         plan: how many, and how far apart.
     """
     runner: _Runner[P, S] = _Runner(plan, take)
-    if len(workers) == 1:
-        await runner.work(workers[0], cold=plan.cold)
-        return runner.series
-    tasks = [asyncio.create_task(runner.work(worker, cold=plan.cold)) for worker in workers]
+    if plan.cold:
+        await _together(runner.open(worker) for worker in workers)
+    await _together(runner.measure(worker) for worker in workers)
+    return runner.series
+
+
+async def _together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all at the same time; when one raises the others are stopped before it is passed on."""
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    return runner.series

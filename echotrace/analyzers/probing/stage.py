@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from echotrace.model.measure import Finding, Severity
 from echotrace.providers.address import is_loopback
 from echotrace.telemetry.ambient import CURRENT
 from echotrace.telemetry.collector import ActiveSpan
 
 if TYPE_CHECKING:
-    from echotrace.errors import ProviderError
+    from collections.abc import Sequence
 
-__all__ = ["MEASURING", "fail_stage", "lost_finding", "mark_stage", "stays_here"]
+    from echotrace.model.probes import RequestSample
+
+__all__ = [
+    "MEASURING",
+    "connection_of",
+    "fail_stage",
+    "load_backend",
+    "mark_stage",
+    "stays_here",
+    "time_of",
+]
 
 MEASURING: Final = ("signal", "turns", "transcription")
 """The stages that work on the recording."""
@@ -40,17 +49,22 @@ def stays_here(sent_to: str | None) -> bool:
     return is_loopback(host)
 
 
-def lost_finding(
-    code: str, what: str, *, answered: int, wanted: int, errors: tuple[ProviderError, ...]
-) -> Finding:
-    """Say that fewer requests count than were wanted, and the first reason."""
-    from echotrace.analyzers.probing.series import reason_of
+async def load_backend() -> None:
+    """Import what anyio needs on this loop, which otherwise falls into the first request."""
+    import anyio
 
-    kinds = {error.code: reason_of(error) for error in reversed(errors)}
-    told = "; ".join(f"{reason} [{code}]" for code, reason in reversed(kinds.items()))
-    return Finding(
-        code=code,
-        severity=Severity.WARNING,
-        message=f"{answered} of {wanted} {what} count: {told}",
-        hint=errors[0].hint or None if errors else None,
-    )
+    await anyio.lowlevel.checkpoint()
+
+
+def connection_of(warm: Sequence[RequestSample]) -> str:
+    """Say over what kind of connection most requests went, for the method of a figure."""
+    anew = sum(item.reused is False for item in warm)
+    if 2 * anew <= len(warm):
+        return "warm connection"
+    return "a new connection each time, whose set-up is not in it"
+
+
+def time_of(sample: RequestSample) -> float | None:
+    """Return a whole request in ms without what passed on this side before it could begin."""
+    parts = [phase.duration_ms for phase in sample.phases if phase.name != "queued"]
+    return sum(parts) if parts else sample.total_ms

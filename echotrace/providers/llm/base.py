@@ -70,9 +70,13 @@ class TokenEvent:
 
     ``sent`` comes first: the moment the request began to go out on an open connection; its ``text``
     may remark what a reader should know of the request. ``role``
-    carries no token; ``reasoning`` and ``answer`` carry ``text``; ``done`` says that the model has
+    carries no token; ``reasoning`` and ``answer`` carry ``text``. A ``reasoning`` with
+    ``all_reasoning`` says that what came as the answer before it was reasoning too, which some
+    servers tell only at its end. ``done`` says that the model has
     finished, with the server's own count of ``tokens`` (those of the answer and of its reasoning),
-    of ``prompt_tokens`` and its own times in ``server`` where it gives them. There may be several
+    how many of them are ``reasoning_tokens``, that of ``prompt_tokens`` and its own times in
+    ``server`` where it gives them; the first ``done`` is ``truncated`` when the answer was cut off
+    in it, by the limit of tokens or by a filter. There may be several
     ``done`` events; what a later one knows is added. ``at_ns`` is ``time.perf_counter_ns()`` (the
     clock of the run's spans) of the bytes that carried the event, taken as they left the socket.
     """
@@ -82,7 +86,10 @@ class TokenEvent:
     text: str = ""
     tokens: int | None = None
     prompt_tokens: int | None = None
+    reasoning_tokens: int | None = None
     server: ServerTimes | None = None
+    truncated: bool = False
+    all_reasoning: bool = False
 
 
 class LlmProvider(Protocol):

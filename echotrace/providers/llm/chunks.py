@@ -1,8 +1,8 @@
 """Reading the pieces of OpenAI-style streams, be they an SDK's objects or plain dictionaries.
 
 No server keeps to one shape, so none is taken for granted: reasoning comes in ``reasoning``, in
-``reasoning_content``, as parts of ``content``, or inside ``<think>`` of the content itself; counts
-and times come with the last piece, after it, or with every piece.
+``reasoning_content``, as parts of ``content``, or inside ``<think>`` of the content itself, or it
+is only counted; counts and times come with the last piece, after it, or with every piece.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.model.probes import ServerTimes
 from echotrace.providers.llm.base import TokenEvent
+from echotrace.providers.llm.thoughts import Thoughts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ChunkReader", "StreamError", "Thoughts", "field_of", "milliseconds"]
+__all__ = ["ChunkReader", "StreamError", "cut_off", "error_in", "field_of", "milliseconds"]
 
-_OPEN: Final = "<think>"
-_CLOSE: Final = "</think>"
+_CUT_OFF: Final = frozenset(("length", "model_length", "max_tokens", "content_filter"))
+"""The reasons with which servers end an answer that the model had not ended itself."""
 
 
 class StreamError(Exception):
@@ -41,81 +42,21 @@ def milliseconds(value: Any, per_unit: float) -> float | None:
     return scaled if 0 <= scaled < 1e9 else None
 
 
-class Thoughts:
-    """Tells reasoning from the answer where a model writes both into its content.
+def cut_off(reason: Any) -> bool:
+    """Whether a reason to finish says that the model was stopped before its answer was whole."""
+    return isinstance(reason, str) and reason.lower() in _CUT_OFF
 
-    Content that begins with ``<think>`` is reasoning until ``</think>``, with the blank space after
-    it. What may still become one of the two marks is held back and keeps its own time.
-    """
 
-    def __init__(self) -> None:
-        self._state = "start"
-        self._held = ""
-        self._held_ns = 0
-
-    def feed(self, text: str, at_ns: int) -> Iterator[TokenEvent]:
-        """Yield what a piece of content is."""
-        if self._state == "answer":
-            yield TokenEvent(kind="answer", at_ns=at_ns, text=text)
-            return
-        if self._state == "start":
-            yield from self._begin(text, at_ns)
-        elif self._state == "thinking":
-            yield from self._think(text, at_ns)
-        else:
-            yield from self._after(text, at_ns)
-
-    def rest(self) -> Iterator[TokenEvent]:
-        """Yield what was held back when the stream ends."""
-        if self._state == "start":
-            yield from self._released()
-
-    def _begin(self, text: str, at_ns: int) -> Iterator[TokenEvent]:
-        whole = self._held + text
-        begun = whole.lstrip()
-        if begun.startswith(_OPEN):
-            first_ns = self._held_ns if self._held else at_ns
-            self._held, self._state = "", "thinking"
-            yield TokenEvent(kind="reasoning", at_ns=first_ns, text=_OPEN)
-            if inside := begun[len(_OPEN) :]:
-                yield from self._think(inside, at_ns)
-        elif _OPEN.startswith(begun):
-            if not self._held:
-                self._held_ns = at_ns
-            self._held = whole
-        else:
-            self._state = "answer"
-            yield from self._released()
-            yield TokenEvent(kind="answer", at_ns=at_ns, text=text)
-
-    def _released(self) -> Iterator[TokenEvent]:
-        held, self._held = self._held, ""
-        if held:
-            yield TokenEvent(kind="answer", at_ns=self._held_ns, text=held)
-
-    def _think(self, text: str, at_ns: int) -> Iterator[TokenEvent]:
-        joined = self._held + text
-        end = joined.find(_CLOSE)
-        if end < 0:
-            self._held = joined[
-                -(len(_CLOSE) - 1) :
-            ]  # already told; looked at again, not held back
-            yield TokenEvent(kind="reasoning", at_ns=at_ns, text=text)
-            return
-        answer = joined[end + len(_CLOSE) :]
-        self._held, self._state = "", "after"
-        if thought := text[: len(text) - len(answer)]:
-            yield TokenEvent(kind="reasoning", at_ns=at_ns, text=thought)
-        if answer:
-            yield from self._after(answer, at_ns)
-
-    def _after(self, text: str, at_ns: int) -> Iterator[TokenEvent]:
-        answer = text.lstrip()
-        if blank := text[: len(text) - len(answer)]:
-            yield TokenEvent(kind="reasoning", at_ns=at_ns, text=blank)
-        if answer:
-            self._state = "answer"
-            yield TokenEvent(kind="answer", at_ns=at_ns, text=answer)
+def error_in(chunk: Any) -> str | None:
+    """Return the error that a chunk or a whole document reports, in the server's words."""
+    extra = field_of(chunk, "x_groq")
+    failed = field_of(chunk, "error") or field_of(extra, "error")
+    if not failed and field_of(chunk, "object") == "error":
+        failed = chunk
+    if not failed:
+        return None
+    said = field_of(failed, "message")
+    return said if isinstance(said, str) and said else str(failed)
 
 
 class ChunkReader:
@@ -142,20 +83,22 @@ class ChunkReader:
         inner = field_of(chunk, "data")
         if isinstance(inner, Mapping) and field_of(chunk, "choices") is None:
             chunk = inner  # how the SDK hands on an event that has a name
-        _refuse_error(chunk)
-        ended = False
+        if (said := error_in(chunk)) is not None:
+            raise StreamError(said)
+        ended = truncated = False
         choices = field_of(chunk, "choices")
         for choice in choices if isinstance(choices, (list, tuple)) else ():
             yield from self._delta(field_of(choice, "delta"), at_ns)
-            if field_of(choice, "finish_reason"):
+            if reason := field_of(choice, "finish_reason"):
                 ended = True
+                truncated = truncated or cut_off(reason)
         if ended:
             yield from self._thoughts.rest()
             self._finished = True
         extra = field_of(chunk, "x_groq")
         told = self._note(chunk, extra)
         if ended or (told and self._finished):
-            yield self._done(at_ns)
+            yield self._done(at_ns, truncated=truncated)
 
     def complete(self, at_ns: int) -> Iterator[TokenEvent]:
         """Yield what is left at the mark ``[DONE]``; it ends an answer that told no reason to."""
@@ -172,6 +115,7 @@ class ChunkReader:
             yield TokenEvent(kind="role", at_ns=at_ns)
         self._seen = self._seen or bool(thought or answer)
         if thought:
+            yield from self._thoughts.apart()
             yield TokenEvent(kind="reasoning", at_ns=at_ns, text=thought)
         if answer:
             yield from self._thoughts.feed(answer, at_ns)
@@ -183,25 +127,18 @@ class ChunkReader:
         self._timings = timings or self._timings
         return bool(usage or timings)
 
-    def _done(self, at_ns: int) -> TokenEvent:
+    def _done(self, at_ns: int, *, truncated: bool = False) -> TokenEvent:
+        tokens, reasoning = _written(self._usage)
+        prompt = _count(field_of(self._usage, "prompt_tokens"))
         return TokenEvent(
             kind="done",
             at_ns=at_ns,
-            tokens=_count(field_of(self._usage, "completion_tokens"))
-            or _count(field_of(self._timings, "predicted_n")),
-            prompt_tokens=_count(field_of(self._usage, "prompt_tokens")),
+            tokens=tokens or _count(field_of(self._timings, "predicted_n")),
+            prompt_tokens=_llama_prompt(self._timings) if prompt is None else prompt,
+            reasoning_tokens=reasoning,
             server=_groq_times(self._usage) or _llama_times(self._timings),
+            truncated=truncated,
         )
-
-
-def _refuse_error(chunk: Any) -> None:
-    extra = field_of(chunk, "x_groq")
-    failed = field_of(chunk, "error") or field_of(extra, "error")
-    if not failed and field_of(chunk, "object") == "error":
-        failed = chunk
-    if failed:
-        said = field_of(failed, "message")
-        raise StreamError(said if isinstance(said, str) and said else str(failed))
 
 
 def _parts(content: Any) -> tuple[str, str]:
@@ -224,6 +161,33 @@ def _parts(content: Any) -> tuple[str, str]:
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _written(usage: Any) -> tuple[int | None, int | None]:
+    """Return how many tokens the model wrote, and how many of them were reasoning.
+
+    OpenAI counts the reasoning within ``completion_tokens``. xAI counts it beside them, as its
+    ``total_tokens`` shows (https://docs.x.ai/docs/key-information/consumption-and-rate-limits).
+    """
+    answer = _count(field_of(usage, "completion_tokens"))
+    details = field_of(usage, "completion_tokens_details")
+    reasoning = _count(field_of(details, "reasoning_tokens"))
+    if answer is None or not reasoning:
+        return answer, reasoning
+    prompt = _count(field_of(usage, "prompt_tokens")) or 0
+    beside = field_of(usage, "total_tokens") == prompt + answer + reasoning
+    return answer + reasoning * (beside or reasoning > answer), reasoning
+
+
+def _llama_prompt(timings: Any) -> int | None:
+    """Return the length of the prompt by llama.cpp's times, None where they do not tell it.
+
+    ``prompt_n`` counts only what was not in the cache, a single token when the same prompt is asked
+    again; ``cache_n`` is the rest (https://github.com/ggml-org/llama.cpp, tools/server/README.md),
+    which older servers do not give.
+    """
+    read, cached = (_count(field_of(timings, name)) for name in ("prompt_n", "cache_n"))
+    return None if read is None or cached is None else read + cached
 
 
 def _groq_times(usage: Any) -> ServerTimes | None:

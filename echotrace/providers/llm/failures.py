@@ -15,6 +15,7 @@ __all__ = [
     "LLM",
     "broken_off",
     "empty_answer",
+    "error_instead",
     "explain",
     "not_a_stream",
     "stalled",
@@ -81,6 +82,11 @@ def not_a_stream(target: Target, why: str) -> ProviderError:
     )
 
 
+def error_instead(target: Target, said: str) -> ProviderError:
+    """The reply was one document that reports an error, although its status was a good one."""
+    return _reported(target, said, "instead of a stream")
+
+
 def _by_stream(error: Exception, exchange: Exchange | None, target: Target) -> ProviderError:
     if exchange is None or exchange.sent_ns is None:
         return ProviderError(
@@ -93,18 +99,22 @@ def _by_stream(error: Exception, exchange: Exchange | None, target: Target) -> P
     if kind == "application/json" and isinstance(error, ValueError) and target.pull:
         return not_a_stream(target, "the server answered with one JSON document")
     if type(error).__name__ in ("APIError", "GroqError", "ResponseError", "StreamError"):
-        said = one_line(scrub(str(error), target.secrets))
-        return ProviderError(
-            f"{target.provider} reported an error inside the stream",
-            why=f"the server says: {said}" if said else "",
-            hint="try again, or another model",
-            code="LLM_STREAM_ERROR",
-        )
+        return _reported(target, str(error), "inside the stream")
     return ProviderError(
         f"{target.provider}'s stream cannot be read",
         why=f"{target.host} sent what is no valid event ({type(error).__name__})",
         hint="check that the base URL leads to this provider's API",
         code="LLM_MALFORMED",
+    )
+
+
+def _reported(target: Target, text: str, where: str) -> ProviderError:
+    said = one_line(scrub(text, target.secrets))
+    return ProviderError(
+        f"{target.provider} reported an error {where}",
+        why=f"the server says: {said}" if said else "",
+        hint="try again, or another model",
+        code="LLM_STREAM_ERROR",
     )
 
 

@@ -9,7 +9,7 @@ import httpx
 
 from echotrace.providers.llm.access import access
 from echotrace.providers.llm.chunks import ChunkReader
-from echotrace.providers.llm.failures import not_a_stream
+from echotrace.providers.llm.document import document_error
 from echotrace.providers.llm.remote import RemoteProvider
 from echotrace.providers.wire import SSE_ENDS
 
@@ -58,7 +58,9 @@ class GroqProvider(RemoteProvider):
             exchange = self._current()
             yield self._sent()
             if exchange.content_type == "application/json":
-                raise not_a_stream(self.target, "the server answered with one JSON document")
+                pieces = cast("AsyncGenerator[bytes, None]", reply.response.aiter_raw())
+                why = "the server answered with one JSON document"
+                raise await document_error(pieces, self.target, why)
             reader = ChunkReader()
             async for chunk in reply:
                 for event in reader.events(chunk, exchange.received_ns):

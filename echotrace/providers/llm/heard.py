@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from echotrace.model.probes import ServerTimes
 from echotrace.providers.llm.sentence import FirstSentence
@@ -13,13 +13,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Figures", "Heard"]
 
+_TOKENS_OF_A_PIECE: Final = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """The figures of one answer, in milliseconds since the request began to go out.
 
-    ``total_ms`` is None when the stream was cut while tokens still came, ``tokens_per_s``, the pace
-    after the first token, below two tokens or when all came at once.
+    ``total_ms`` is None when the stream was cut while tokens still came. ``first_sentence_ms`` is
+    None when the answer was cut off before a sentence was whole. ``tokens`` is the server's whole
+    count, with the reasoning that it kept to itself.
+
+    ``tokens_per_s`` is the pace of what was streamed: the tokens that came after the first read,
+    over the time from the first read to the last. It is None below two tokens, and when more than
+    half of them came in one read: then the time between reads tells how the network or a proxy
+    bundled them, not how fast the model wrote.
     """
 
     ttft_ms: float | None
@@ -32,10 +40,18 @@ class Figures:
 
 
 @dataclass(slots=True)
+class _Read:
+    """The pieces that one read brought, and their letters."""
+
+    pieces: int = 0
+    letters: int = 0
+
+
+@dataclass(slots=True)
 class Heard:
     """Takes the events of one answer; ``done_ns`` is when the model said that it had finished.
 
-    ``gaps_ms`` are the waits between two pieces that came one after the other. Pieces of one read
+    ``gaps_ms`` are the waits between one read that brought pieces and the next. Pieces of one read
     have one stamp: there is no wait between them, and a zero would say how the network bundled
     them, not how fast the model was.
     """
@@ -54,6 +70,9 @@ class Heard:
     note: str = ""
     cut: bool = False
     gaps_ms: list[float] = field(default_factory=list)
+    _reads: list[_Read] = field(default_factory=list)
+    _reasoned: bool = False
+    _reasoning_tokens: int | None = None
     _sentence: FirstSentence = field(default_factory=FirstSentence)
     _sentence_ns: int | None = None
 
@@ -96,10 +115,6 @@ class Heard:
         """Work out the figures of what has come."""
         counted = self.counted is not None and not self.cut
         tokens = self.counted if counted and self.counted is not None else self.pieces
-        spread_s = 0.0
-        if self.first_ns is not None and self.last_ns is not None:
-            spread_s = (self.last_ns - self.first_ns) / 1e9
-        paced = tokens > 1 and self.pieces > 1 and spread_s > 0
         return Figures(
             ttft_ms=self._since(self.first_ns),
             ttfat_ms=self._since(self.first_answer_ns),
@@ -107,33 +122,68 @@ class Heard:
             total_ms=self._since(self.done_ns),
             tokens=tokens,
             tokens_counted=counted,
-            tokens_per_s=(tokens - 1) / spread_s if paced else None,
+            tokens_per_s=self._pace(self._streamed(tokens) if counted else tokens),
         )
+
+    def _streamed(self, counted: int) -> int:
+        """Return how many of the counted tokens came: without the reasoning that did not."""
+        return counted if self._reasoned else counted - (self._reasoning_tokens or 0)
+
+    def _pace(self, tokens: int) -> float | None:
+        """Return the tokens per second after the first read.
+
+        Each read has its share of the tokens: by its pieces, or by its letters where a piece holds
+        more than two tokens, for then it may hold any number.
+        """
+        if tokens < 2 or len(self._reads) < 2 or self.first_ns is None or self.last_ns is None:
+            return None
+        spread_s = (self.last_ns - self.first_ns) / 1e9
+        by_letters = tokens > _TOKENS_OF_A_PIECE * self.pieces
+        shares = [read.letters if by_letters else read.pieces for read in self._reads]
+        whole = sum(shares)
+        if spread_s <= 0 or 2 * max(shares) > whole:
+            return None
+        return tokens * (whole - shares[0]) / whole / spread_s
 
     def _take_done(self, event: TokenEvent) -> None:
         if self.done_ns is None:
             self.done_ns = event.at_ns
-            if self._sentence.finish():
+            if not event.truncated and self._sentence.finish():
                 self._sentence_ns = event.at_ns
         self.end_ns = event.at_ns
         self.counted = event.tokens if event.tokens is not None else self.counted
         self.prompt_tokens = (
             event.prompt_tokens if event.prompt_tokens is not None else self.prompt_tokens
         )
+        if event.reasoning_tokens is not None:
+            self._reasoning_tokens = event.reasoning_tokens
         self.server = event.server or self.server
 
     def _take_piece(self, event: TokenEvent) -> None:
         self.pieces += 1
         if self.last_ns is not None and event.at_ns > self.last_ns:
             self.gaps_ms.append((event.at_ns - self.last_ns) / 1e6)
+        if self.last_ns != event.at_ns:
+            self._reads.append(_Read())
+        self._reads[-1].pieces += 1
+        self._reads[-1].letters += len(event.text)
         self.last_ns = event.at_ns
         if self.first_ns is None:
             self.first_ns = event.at_ns
             self.reasoned_first = event.kind == "reasoning"
-        if event.kind == "answer":
+        if event.kind == "reasoning":
+            self._reasoned = True
+            if event.all_reasoning:
+                self._take_back_the_answer()
+        else:
             self.first_answer_ns = self.first_answer_ns or event.at_ns
             if self._sentence.feed(event.text):
                 self._sentence_ns = event.at_ns
+
+    def _take_back_the_answer(self) -> None:
+        self.reasoned_first = True
+        self.first_answer_ns = self._sentence_ns = None
+        self._sentence = FirstSentence()
 
     def _since(self, at_ns: int | None) -> float | None:
         if at_ns is None or self.sent_ns is None:

@@ -70,11 +70,17 @@ class MockProvider:
         del prompt
         yield TokenEvent(kind="sent", at_ns=time.perf_counter_ns())
         await asyncio.sleep(self.draw_ms() / 1e3)
-        words = _ANSWER.split()[:max_tokens]
+        whole = _ANSWER.split()
+        words = whole[:max_tokens]
         for word in words:
             yield TokenEvent(kind="answer", at_ns=time.perf_counter_ns(), text=f"{word} ")
             await asyncio.sleep(_TOKEN_GAP_MS / 1e3)
-        yield TokenEvent(kind="done", at_ns=time.perf_counter_ns(), tokens=len(words))
+        yield TokenEvent(
+            kind="done",
+            at_ns=time.perf_counter_ns(),
+            tokens=len(words),
+            truncated=len(words) < len(whole),
+        )
 
     async def close(self) -> None:
         """Do nothing: there is no connection."""

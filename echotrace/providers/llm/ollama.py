@@ -11,9 +11,10 @@ from echotrace.errors import ProviderError
 from echotrace.model.probes import ServerTimes
 from echotrace.providers.llm.access import access
 from echotrace.providers.llm.base import TokenEvent
-from echotrace.providers.llm.chunks import Thoughts, milliseconds
+from echotrace.providers.llm.chunks import cut_off, milliseconds
 from echotrace.providers.llm.failures import not_a_stream
 from echotrace.providers.llm.remote import RemoteProvider
+from echotrace.providers.llm.thoughts import Thoughts
 from echotrace.providers.wire import LINE_ENDS
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class OllamaProvider(RemoteProvider):
 def _events(part: Any, at_ns: int, thoughts: Thoughts) -> Iterator[TokenEvent]:
     message = part.message
     if message.thinking:
+        yield from thoughts.apart()
         yield TokenEvent(kind="reasoning", at_ns=at_ns, text=message.thinking)
     if message.content:
         yield from thoughts.feed(message.content, at_ns)
@@ -109,6 +111,7 @@ def _events(part: Any, at_ns: int, thoughts: Thoughts) -> Iterator[TokenEvent]:
             tokens=part.eval_count,
             prompt_tokens=part.prompt_eval_count,
             server=_times(part),
+            truncated=cut_off(part.done_reason),
         )
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import httpx
 
 from echotrace.providers.llm.access import access
 from echotrace.providers.llm.chunks import ChunkReader, StreamError
-from echotrace.providers.llm.failures import not_a_stream
+from echotrace.providers.llm.document import document_error
 from echotrace.providers.llm.remote import RemoteProvider
 from echotrace.providers.llm.sse import SseReader
 from echotrace.providers.openai_api import base_of, is_vendor, named_in_refusal
@@ -95,17 +95,21 @@ class OpenAiProvider(RemoteProvider):
     async def _read(
         self, reply: httpx.Response, exchange: Exchange
     ) -> AsyncGenerator[TokenEvent, None]:
+        pieces = cast("AsyncGenerator[bytes, None]", reply.aiter_raw())
         if exchange.content_type == "application/json":
-            raise not_a_stream(self.target, "the server answered with one JSON document")
+            why = "the server answered with one JSON document"
+            raise await document_error(pieces, self.target, why)
         lines, chunks, begun = SseReader(), ChunkReader(), False
-        async for piece in reply.aiter_raw():
-            if not begun and (first := piece.lstrip()[:1]):
-                begun = True
-                if first in b"{[<":
-                    raise not_a_stream(self.target, "the server answered with one document")
-            for data in lines.feed(piece):
-                for event in _events(chunks, data, exchange.received_ns):
-                    yield event
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if not begun and (first := piece.lstrip()[:1]):
+                    begun = True
+                    if first in b"{[<":
+                        why = "the server answered with one document"
+                        raise await document_error(pieces, self.target, why, piece)
+                for data in lines.feed(piece):
+                    for event in _events(chunks, data, exchange.received_ns):
+                        yield event
         for data in lines.end():
             for event in _events(chunks, data, exchange.received_ns):
                 yield event

@@ -139,4 +139,7 @@ def _wrong(event: Any) -> str | None:
     text: Any = event.text
     if not isinstance(at_ns, int) or not isinstance(text, str):
         return "its stream gave an event without a time or with a text that is none"
+    counts: Any = (event.tokens, event.prompt_tokens, event.reasoning_tokens)
+    if not all(count is None or (isinstance(count, int) and count >= 0) for count in counts):
+        return "its stream gave a count of tokens that is none"
     return None

@@ -89,7 +89,7 @@ def replay(
     done, and lasts as long as it really took; a result is out when the work ends. The first partial
     result counts from the start of speech. The final text is asked for 0.5 s after the end of
     speech (where the endpointer would), so its time, which counts from the end of speech, holds
-    that half second and the computing since.
+    that half second, which ``endpoint_wait_ms`` names, and the computing since.
 
     An engine streams when it has ``open_stream(is_stopped)``, which returns a ``Stream``; of one
     with ``decode_text(samples, is_stopped=...)`` streaming is simulated; any other has none.
@@ -193,6 +193,7 @@ def _replay_one(
         end_s=stretch.end_s,
         first_partial_ms=None if first_s is None else (first_s - stretch.start_s) * 1e3,
         final_ms=(now_s - stretch.end_s) * 1e3 if final.strip() else None,
+        endpoint_wait_ms=stretch.tail_s * 1e3,
     )
 
 

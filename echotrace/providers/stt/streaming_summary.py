@@ -37,6 +37,7 @@ def utterance_of(
     end_s: float | None,
     first_partial_ms: float | None,
     final_ms: float | None,
+    endpoint_wait_ms: float | None = None,
 ) -> StreamedUtterance:
     """Return one utterance with what its partial results took back."""
     shown = [text for text in partials if text.strip()]
@@ -51,6 +52,7 @@ def utterance_of(
         words_shown=rewrites.words_shown,
         words_rewritten=rewrites.words_rewritten,
         characters_rewritten=rewrites.characters_rewritten,
+        endpoint_wait_ms=None if endpoint_wait_ms is None else round(endpoint_wait_ms, 3),
     )
 
 

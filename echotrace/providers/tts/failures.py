@@ -107,7 +107,7 @@ def silent(provider: str, audio_s: float) -> ProviderError:
     """The sound has nothing to hear in it, so no figure of when it begins."""
     return ProviderError(
         f"{provider} sent {audio_s:.2f} s of silence",
-        why="nothing in the returned sound is loud enough to be heard",
+        why="nothing in the returned sound is loud and lasting enough to be heard",
         hint="try another voice or text",
         code="TTS_SILENT",
     )

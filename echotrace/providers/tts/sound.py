@@ -1,4 +1,4 @@
-"""From the bytes that a synthesiser sent to samples, and to where in the bytes the sound begins.
+"""From the bytes that a synthesiser sent to samples.
 
 The bytes are judged by what they are, never by what a header of the reply calls them. They come
 from a stream, so a WAV header may hold a size of 0 or of 0xFFFFFFFF.
@@ -6,7 +6,7 @@ from a stream, so a WAV header may hold a size of 0 or of 0xFFFFFFFF.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from echotrace.errors import EchoTraceError
 from echotrace.providers.tts.failures import MAX_SOUND_S
+from echotrace.providers.tts.place import frame_bytes, sound_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from echotrace.audio.decoder import Decoder
     from echotrace.providers.tts.base import PcmFormat
 
-__all__ = ["NotSoundError", "Sound", "read_sound", "sound_offset"]
+__all__ = ["NotSoundError", "Sound", "read_sound"]
 
 _CONTAINERS: Final = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
 _NAMES: Final = {"wavex": "wav", "matroska": "webm"}
@@ -40,49 +41,21 @@ class NotSoundError(Exception):
 class Sound:
     """Decoded sound.
 
-    ``samples`` (frames,) float32 are those of the loudest channel, at most 60 s of them;
-    ``is_longer`` says that there were more. ``form`` is a text such as
-    ``wav, 24,000 Hz, 1 channel``.
+    ``samples`` (channels, frames) float32 are at most 60 s; ``is_longer`` says that there were
+    more. ``form`` is a text such as ``wav, 24,000 Hz, 1 channel``. ``frame_bytes`` is how many
+    bytes of the reply hold one sample of all channels, None where that varies.
     """
 
     samples: NDArray[np.float32]
     rate_hz: int
     form: str
     is_longer: bool
+    frame_bytes: int | None = None
 
     @property
     def duration_s(self) -> float:
         """How long the samples are."""
-        return len(self.samples) / self.rate_hz
-
-
-def sound_offset(body: bytes) -> int:
-    """Return how many bytes precede the first one of sound; ``len(body)`` when all of them do.
-
-    The headers of WAV (RIFF chunks) and FLAC (metadata blocks, RFC 9639) and the tag ID3v2 are
-    known; of anything else the first byte counts as sound.
-    """
-    if body[:4] in (b"RIFF", b"RIFX", b"RF64"):
-        order = "big" if body[:4] == b"RIFX" else "little"
-        place = 12
-        while place + 8 <= len(body):
-            size = int.from_bytes(body[place + 4 : place + 8], order)  # type: ignore[arg-type]  # a literal
-            if body[place : place + 4] == b"data":
-                return place + 8
-            place += 8 + size + size % 2
-        return len(body)
-    if body[:4] == b"fLaC":
-        place, last = 4, False
-        while not last and place + 4 <= len(body):
-            last = bool(body[place] & 0x80)
-            place += 4 + int.from_bytes(body[place + 1 : place + 4], "big")
-        return min(place, len(body)) if last else len(body)
-    if body[:3] == b"ID3" and len(body) >= 10:
-        claimed = 0
-        for byte in body[6:10]:
-            claimed = claimed << 7 | byte & 0x7F
-        return min(10 + claimed, len(body))
-    return 0
+        return len(self.samples[0]) / self.rate_hz
 
 
 def read_sound(body: bytes, pcm: PcmFormat | None) -> Sound:
@@ -108,7 +81,7 @@ def read_sound(body: bytes, pcm: PcmFormat | None) -> Sound:
         raise NotSoundError(f"it is {said}")
     if sound_offset(body) >= len(body):
         raise NotSoundError("a header came and no sound behind it", is_empty=True)
-    return _decode(body)
+    return replace(_decode(body), frame_bytes=frame_bytes(body))
 
 
 def _read_pcm(body: bytes, pcm: PcmFormat) -> Sound:
@@ -118,7 +91,8 @@ def _read_pcm(body: bytes, pcm: PcmFormat) -> Sound:
     limit = round(MAX_SOUND_S * pcm.sample_rate_hz)
     values = np.frombuffer(body, "<i2", count=min(whole, limit + 1) * pcm.channels)
     rows = values.reshape(-1, pcm.channels).T.astype(np.float32) / np.float32(1 << 15)
-    return _sound(rows, pcm.sample_rate_hz, "pcm")
+    sound = _sound(rows, pcm.sample_rate_hz, "pcm")
+    return replace(sound, frame_bytes=_SAMPLE_BYTES * pcm.channels)
 
 
 def _decode(body: bytes) -> Sound:
@@ -181,11 +155,10 @@ def _sound(rows: NDArray[np.float32], rate_hz: int, name: str) -> Sound:
     limit = round(MAX_SOUND_S * rate_hz)
     is_longer = rows.shape[1] > limit
     rows = np.clip(np.nan_to_num(rows[:, :limit], posinf=8.0, neginf=-8.0), -8.0, 8.0)
-    loudest = rows[int(np.argmax(np.einsum("ij,ij->i", rows, rows, dtype=np.float64)))]
     count = len(rows)
     channels = "1 channel" if count == 1 else f"{count} channels"
     return Sound(
-        samples=np.ascontiguousarray(loudest, np.float32),
+        samples=np.ascontiguousarray(rows, np.float32),
         rate_hz=rate_hz,
         form=f"{name}, {rate_hz:,} Hz, {channels}",
         is_longer=is_longer,

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echotrace.providers.llm.chunks import ChunkReader, StreamError, Thoughts
+from echotrace.providers.llm.chunks import ChunkReader, StreamError
 from echotrace.providers.llm.sse import SseReader
+from echotrace.providers.llm.thoughts import Thoughts
 
 
 def events_of(*pieces):
@@ -247,7 +248,8 @@ def test_how_thoughts_were_cut_does_not_matter(case, data):
 def test_what_was_held_back_keeps_its_own_time():
     events = sorted_out("<", "thi", "rd>")
     assert [(event.kind, event.at_ns, event.text) for event in events] == [
-        ("answer", 0, "<thi"),
+        ("answer", 0, "<"),
+        ("answer", 1, "thi"),
         ("answer", 2, "rd>"),
     ]
 

@@ -33,6 +33,20 @@ def test_requests_without_the_figure_are_counted_and_never_taken_for_zero():
     assert figures.percentiles["ttft_ms"].not_measured == 1
 
 
+def test_requests_that_failed_are_counted_as_not_measured():
+    found, figures = latency([100.0, 110.0, 105.0], asked=5)
+    assert figures.percentiles["ttft_ms"].not_measured == 2
+    assert found.status is Status.MEASURED
+
+
+def test_a_median_over_the_minority_is_an_estimate():
+    found, _ = latency([100.0, 110.0], asked=5)
+    assert (found.status, found.reason) == (
+        Status.ESTIMATED,
+        "only 2 of 5 requests gave it",
+    )
+
+
 def test_nothing_measured_says_why_and_has_no_percentiles():
     found, figures = latency([None, None])
     assert (found.status, found.reason) == (Status.NOT_MEASURABLE, "no token came")

@@ -71,10 +71,33 @@ def test_what_the_next_request_would_only_repeat_ends_the_series(code):
     assert len(found.warm) == 1
 
 
-def test_two_failures_in_a_row_end_the_series():
-    found, seen = series(None, "LLM_STALL", "LLM_EMPTY", count=9)
-    assert len(seen) == 3
-    assert found.ended_by.code == "LLM_EMPTY"
+@pytest.mark.parametrize(("code", "patience"), [(BROKEN, 5), ("LLM_STALL", 2)])
+def test_failures_in_a_row_end_the_series_and_what_was_not_made_is_counted(code, patience):
+    found, seen = series(None, *[code] * 9, count=9)
+    assert len(seen) == 1 + patience
+    assert found.ended_by.code == code
+    assert found.not_made == 9 - patience
+
+
+def test_failures_of_several_workers_at_a_time_are_not_in_a_row():
+    found, _ = series(None, None, None, *[BROKEN] * 6, count=12, workers=("a", "b", "c"))
+    assert found.ended_by is None
+    assert len(found.warm) == 6
+
+
+def test_no_request_is_measured_before_every_connection_is_warm():
+    done = []
+
+    async def take(worker, due):
+        if due.cold and worker == "slow":
+            for _ in range(20):
+                await asyncio.sleep(0)
+        done.append(due.cold)
+        return answer(due)
+
+    plan = Plan(count=4, spacing_s=0.0, concurrency=2)
+    asyncio.run(run_series(("fast", "slow"), take, plan))
+    assert done == [True, True, False, False, False, False]
 
 
 def test_a_cold_request_that_failed_is_followed_by_another_cold_one():
@@ -116,7 +139,7 @@ def test_what_a_request_raises_ends_all_workers():
 def test_laws_of_every_series(codes, count, workers):
     found, seen = series(*codes, count=count, workers=tuple(range(workers)))
     assert [item.index for item in found.samples] == list(range(len(seen)))
-    assert sum(not due.cold for _, due in seen) <= count
+    assert sum(not due.cold for _, due in seen) == count - found.not_made
     assert sum(kind.count for kind in found.failures) == len(found.errors)
     answered = sum(item.status == "ok" for item in found.samples)
     assert answered + len(found.errors) == len(seen)

@@ -102,7 +102,7 @@ def any_of(kind: typing.Any) -> st.SearchStrategy[typing.Any]:
 
 reports = any_of(Report)
 slow = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink a whole report takes minutes
     suppress_health_check=[

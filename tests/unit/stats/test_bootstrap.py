@@ -90,3 +90,16 @@ def test_what_has_no_interval_is_refused(values, more):
 def test_a_statistic_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="statistic is not finite"):
         bootstrap_interval([1.0, 2.0], lambda rows: rows.sum(axis=-1) * np.inf, seed=1)
+
+
+@pytest.mark.parametrize("q", [0.5, 0.95])
+def test_of_many_values_the_order_statistics_give_the_same_interval(q):
+    values = np.random.default_rng(3).normal(size=6_000)
+    low, high = quantile_interval(values.tolist(), q, seed=1)
+
+    def at(samples):
+        return np.quantile(samples, q, axis=-1)
+
+    other = bootstrap_interval(values, at, resamples=300, seed=1)
+    assert low <= quantile(values.tolist(), q) <= high
+    assert (low, high) == pytest.approx(other, abs=0.25 * (other[1] - other[0]))

@@ -70,6 +70,7 @@ def test_times_follow_from_the_definition(clock, spans, collector):
     # heard from 1.7 s on: a second of it is complete at 2.7 s, and 20 ms later computed
     assert one.first_partial_ms == pytest.approx(720)
     assert one.final_ms == pytest.approx(TAIL_S * 1e3 + 20 + 30)
+    assert one.endpoint_wait_ms == TAIL_S * 1e3
     assert (one.text, one.partials) == ("one two three", 3)
     assert set(engine.chunks[0]) == {1_600}
     assert sum(engine.chunks[0]) == 3.3 * SAMPLE_RATE_HZ
@@ -121,6 +122,14 @@ def test_short_pauses_do_not_end_an_utterance(clock, spans, collector):
     )
     assert [(item.start_s, item.end_s) for item in found.utterances] == [(1, 3), (3.6, 5), (9, 10)]
     assert "3 of 3 utterances" in found.method
+
+
+def test_an_utterance_that_is_parted_at_a_short_pause_waits_for_that_pause(clock, spans, collector):
+    found = replay(Scripted(clock), silence(40), 0, spans((0, 20), (20.2, 32)), collector=collector)
+    parted, last = found.utterances
+    assert (parted.end_s, parted.endpoint_wait_ms) == (20, 200)
+    assert parted.final_ms == pytest.approx(200 + 20 + 30)
+    assert last.endpoint_wait_ms == TAIL_S * 1e3
 
 
 def test_a_final_text_is_waited_for_where_the_recording_ends(clock, spans, collector):
@@ -277,6 +286,7 @@ def test_a_log_is_measured_against_the_speech_it_is_of(spans):
     assert [item.final_ms for item in found.utterances] == pytest.approx([600, 300, 900])
     assert (found.first_partial_ms.value, found.final_ms.value) == pytest.approx((400, 600))
     assert (found.source, found.chunk_ms) == ("transcript:log.json", None)
+    assert {item.endpoint_wait_ms for item in found.utterances} == {None}
     assert found.rewritten_ratio.value == pytest.approx(2 / 4)
     assert found.final_ms.status is Status.MEASURED
     assert "3 utterances, 3 first partial and 3 final results fit it" in found.method

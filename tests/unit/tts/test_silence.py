@@ -10,16 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import echotrace
+from echotrace.audio.levels import active_level
+from echotrace.audio.resample import Resampler
 from echotrace.providers.tts.base import PcmFormat
-from echotrace.providers.tts.silence import leading_silence_ms
-from echotrace.providers.tts.sound import NotSoundError, Sound, read_sound, sound_offset
+from echotrace.providers.tts.place import frame_bytes, sound_offset
+from echotrace.providers.tts.silence import Onset, first_audible, leading_silence_ms
+from echotrace.providers.tts.sound import NotSoundError, Sound, read_sound
 from tests.fakes.tts_servers import STREAMED, pcm16, voice, wav
 
 RATES = (8_000, 16_000, 22_050, 24_000, 48_000)
 
 
 def sound(samples, rate_hz):
-    values = np.asarray(samples, np.float32)
+    values = np.atleast_2d(np.asarray(samples, np.float32))
     return Sound(samples=values, rate_hz=rate_hz, form="wav", is_longer=False)
 
 
@@ -80,8 +83,11 @@ def test_nothing_to_hear_has_no_beginning(made):
     assert leading_silence_ms(sound(made, 24_000)) is None
 
 
-def test_sound_to_the_first_sample_has_no_silence():
-    assert leading_silence_ms(sound(voice(24_000), 24_000)) == 0.0
+@pytest.mark.parametrize("lead_ms", [0.0, 10.0, 20.0])
+def test_a_voice_without_silence_is_not_its_own_noise(lead_ms):
+    """Between its syllables it is nearly as quiet as the threshold."""
+    made = voice(24_000, lead_s=lead_ms / 1000)
+    assert first_audible(sound(made, 24_000)) == Onset(lead_ms=lead_ms)
 
 
 def test_a_faint_breath_before_the_words_is_not_audible():
@@ -123,11 +129,64 @@ def test_a_header_wins_over_what_the_provider_says():
     assert found.form == "wav, 8,000 Hz, 1 channel"
 
 
-def test_the_loudest_channel_counts():
-    made = np.stack([np.zeros(28_320), voice(24_000, lead_s=0.18)])
+@pytest.mark.parametrize("rows", [(0, 1), (1, 0)])
+def test_the_first_channel_that_is_audible_counts(rows):
+    """A voice at half the strength begins 130 ms before the other one; a third is off its zero."""
+    loud, quiet = voice(24_000, lead_s=0.18), 0.5 * voice(24_000, lead_s=0.05, speech_s=1.13)
+    made = np.stack([*(np.stack([loud, quiet])[list(rows)]), np.full(len(loud), 0.4)])
     found = read_sound(wav(made, 24_000), None)
-    assert found.form == "wav, 24,000 Hz, 2 channels"
-    assert leading_silence_ms(found) == pytest.approx(180.0, abs=3.0)
+    assert found.form == "wav, 24,000 Hz, 3 channels"
+    assert leading_silence_ms(found) == pytest.approx(50.0, abs=3.0)
+
+
+def test_what_leaks_into_another_channel_is_not_audible():
+    made = np.stack([voice(24_000, lead_s=0.18), 0.02 * voice(24_000, speech_s=1.18)])
+    assert leading_silence_ms(sound(made, 24_000)) == pytest.approx(180.0, abs=3.0)
+
+
+def _hit(samples, kind, at):
+    if kind == "click":
+        samples[at] = 0.9
+    elif kind == "1 ms":
+        samples[at : at + 24] += 0.5
+    elif kind == "step":
+        samples[:at] += 0.3
+    else:
+        samples[at:] -= 0.3
+    return samples
+
+
+@pytest.mark.parametrize("kind", ["click", "1 ms", "step", "step down"])
+def test_what_does_not_last_is_no_beginning(kind):
+    for at in (0, 100, 191, 192, 1_000, 2_400):
+        made = _hit(voice(24_000, lead_s=0.18, speech_s=0.4), kind, at)
+        onset = first_audible(sound(made, 24_000))
+        assert onset.lead_ms == pytest.approx(180.0, abs=3.0), at
+        assert not onset.is_estimated
+
+
+def test_a_click_alone_is_nothing_to_hear():
+    assert leading_silence_ms(sound(_hit(np.zeros(24_000), "click", 4_000), 24_000)) is None
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+@pytest.mark.parametrize(
+    ("below_db", "is_estimated"),
+    [(12.0, False), (8.0, False), (4.0, True), (0.0, True), (-5, True)],
+)
+def test_noise_near_the_threshold_makes_the_place_an_estimate(rate_hz, below_db, is_estimated):
+    """The threshold lies 20 dB below the active level, and 6 dB below that nothing is hidden."""
+    clean = Resampler(1, rate_hz).push(voice(rate_hz)[None].astype(np.float32), last=True)[0]
+    floor_dbfs = active_level(clean).level_dbfs - 20.0 - below_db
+    made = voice(rate_hz, lead_s=0.18, floor_dbfs=floor_dbfs)
+    onset = first_audible(sound(made, rate_hz))
+    assert onset.lead_ms == pytest.approx(180.0, abs=4.0)
+    assert onset.is_estimated is is_estimated
+
+
+def test_a_steady_sound_is_not_its_own_noise():
+    tone = 0.2 * np.sin(2 * np.pi * 400 * np.arange(24_000) / 24_000)
+    assert first_audible(sound(tone, 24_000)) == Onset(lead_ms=0.0)
 
 
 @pytest.mark.parametrize("pcm", [None, PcmFormat(sample_rate_hz=8_000)], ids=["wav", "pcm"])
@@ -201,8 +260,64 @@ def test_the_first_byte_of_sound_is_behind_the_header():
 def test_a_beginning_too_short_to_fill_its_frame_is_where_the_sound_begins():
     """Its last 2 ms are audible, its mean is not; the next frame is loud from its first piece."""
     made = voice(24_000, lead_s=0.184)
-    onset = round(0.182 * 24_000)
-    made[onset : round(0.184 * 24_000)] = 0.1 * np.sqrt(np.mean(made**2))
+    tone = np.sqrt(2.0) * np.sin(2 * np.pi * 2_000 * np.arange(48) / 24_000)
+    short = slice(round(0.182 * 24_000), round(0.184 * 24_000))
+    made[short] = 0.09 * np.sqrt(np.mean(made**2)) * tone
     assert leading_silence_ms(sound(made, 24_000)) == pytest.approx(184.0, abs=0.1)
-    made[onset : round(0.184 * 24_000)] *= 1.6
+    made[short] *= 1.8
     assert leading_silence_ms(sound(made, 24_000)) == pytest.approx(182.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("subtype", "rate_hz"), [("VORBIS", 24_000), ("OPUS", 48_000)])
+def test_pages_of_headers_are_no_sound(subtype, rate_hz):
+    body = io.BytesIO()
+    soundfile.write(body, voice(rate_hz, lead_s=0.18), rate_hz, format="OGG", subtype=subtype)
+    data = body.getvalue()
+    offset = sound_offset(data)
+    page = data.rindex(b"OggS", 0, offset)
+    headers = {b"VORBIS": (b"\x01vorbis", b"\x05vorbis"), b"OPUS": (b"OpusHead", b"OpusTags")}
+    assert all(data.index(name) < page for name in headers[subtype.encode()])
+    assert offset == page + 27 + data[page + 26]
+    assert int.from_bytes(data[page + 6 : page + 14], "little") > 0
+    starts = [at for at in range(page) if data[at : at + 4] == b"OggS"]
+    assert len(starts) >= 2
+    assert all(data[at + 6 : at + 14] == bytes(8) for at in starts)
+    for less in (data[:page], data[: page + 20], data[: starts[1] + 30]):
+        assert sound_offset(less) == len(less)
+        with pytest.raises(NotSoundError, match="no sound behind it"):
+            read_sound(less, None)
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype", "endian", "size"),
+    [
+        ("WAV", "PCM_16", "FILE", 4),
+        ("WAV", "PCM_24", "FILE", 6),
+        ("WAV", "FLOAT", "FILE", 8),
+        ("WAV", "ULAW", "FILE", 2),
+        ("WAV", "IMA_ADPCM", "FILE", None),
+        ("WAVEX", "PCM_16", "FILE", 4),
+        ("WAV", "PCM_16", "BIG", 4),
+        ("FLAC", "PCM_16", "FILE", None),
+    ],
+)
+def test_a_frame_has_as_many_bytes_as_its_header_says(form, subtype, endian, size):
+    body = io.BytesIO()
+    made = np.stack([voice(8_000), voice(8_000)], axis=1)
+    soundfile.write(body, made, 8_000, format=form, subtype=subtype, endian=endian)
+    found = read_sound(body.getvalue(), None)
+    assert found.frame_bytes == size
+    if size:
+        whole = len(body.getvalue()) - sound_offset(body.getvalue())
+        assert whole // size == found.samples.shape[1] == 8_000
+
+
+def test_two_samples_in_a_byte_are_no_frame():
+    """G.722 at 4 bits: its header looks as if each sample had a byte."""
+    body = bytearray(wav(voice(8_000), 8_000))
+    assert frame_bytes(bytes(body)) == 2
+    body[20:22], body[32:36] = b"\x8f\x02", b"\x01\0\x04\0"
+    assert frame_bytes(bytes(body)) is None
+    assert frame_bytes(bytes(body[:30])) is None
+    body[20:22] = b"\x01\0"
+    assert frame_bytes(bytes(body)) == 1

@@ -1,0 +1,91 @@
+"""What a reader must know of a series beside its figures: what was lost, cut or reconnected."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from echotrace.analyzers.probing.series import reason_of
+from echotrace.model.measure import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from echotrace.analyzers.probing.series import Series
+    from echotrace.errors import ProviderError
+    from echotrace.model.probes import RequestSample
+
+__all__ = ["series_findings"]
+
+_SET_UP = ("dns", "connect", "tls")
+
+
+def series_findings(prefix: str, what: str, series: Series[Any]) -> Iterator[Finding]:
+    """Yield the findings of a series of which at least one measured request was answered.
+
+    Args:
+        prefix: begins the codes, LLM or TTS.
+        what: the measured requests in words.
+        series: what was made.
+    """
+    yield from _lost(prefix, what, series)
+    yield from _cut(prefix, what, series)
+    yield from _reconnected(prefix, series)
+
+
+def _lost(prefix: str, what: str, series: Series[Any]) -> Iterator[Finding]:
+    cold = [one.error for one in series.taken if one.sample.cold and one.error is not None]
+    warm = [one.error for one in series.taken if not one.sample.cold and one.error is not None]
+    if cold:
+        yield Finding(
+            code=f"{prefix}_COLD_FAILED",
+            severity=Severity.INFO,
+            message=f"the cold request failed and was made again: {_told(cold)}",
+            hint=cold[0].hint or None,
+        )
+    answered, wanted = len(series.warm), series.plan.count
+    if answered == wanted:
+        return
+    message = f"{answered} of {wanted} {what} count: {_told(warm)}"
+    if series.not_made:
+        message += f"; that ended the series, and {series.not_made} were not made"
+    yield Finding(
+        code=f"{prefix}_PROBES_LOST",
+        severity=Severity.WARNING,
+        message=message,
+        hint=warm[0].hint or None if warm else None,
+    )
+
+
+def _told(errors: list[ProviderError]) -> str:
+    kinds = {error.code: reason_of(error) for error in reversed(errors)}
+    return "; ".join(f"{reason} [{code}]" for code, reason in reversed(kinds.items()))
+
+
+def _cut(prefix: str, what: str, series: Series[Any]) -> Iterator[Finding]:
+    cut = [item for item in series.warm if item.status == "cut"]
+    if cut:
+        yield Finding(
+            code=f"{prefix}_ANSWERS_CUT",
+            severity=Severity.WARNING,
+            message=f"{len(cut)} of {len(series.warm)} {what} were cut: {cut[0].reason}",
+        )
+
+
+def _reconnected(prefix: str, series: Series[Any]) -> Iterator[Finding]:
+    """Tell of a server that closes its connections: each turn of a call pays for a new one."""
+    anew = [item for item in series.warm if item.reused is False]
+    if 2 * len(anew) <= len(series.warm):
+        return
+    extra_ms = median(_set_up_ms(item) for item in anew)
+    yield Finding(
+        code="CONNECTION_NOT_KEPT",
+        severity=Severity.WARNING,
+        message=f"{len(anew)} of {len(series.warm)} {prefix} requests had to open a new "
+        f"connection: {extra_ms:,.0f} ms more each, which the figures leave out",
+        hint="let the server keep connections open (keep-alive), or look at the proxy in between",
+    )
+
+
+def _set_up_ms(sample: RequestSample) -> float:
+    return sum(phase.duration_ms for phase in sample.phases if phase.name in _SET_UP)
