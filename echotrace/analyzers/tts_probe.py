@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from echotrace.analyzers.probing.figures import Figures, unavailable
@@ -25,7 +26,7 @@ from echotrace.analyzers.probing.stage import (
     time_of,
 )
 from echotrace.errors import ProviderError, UsageError
-from echotrace.model.measure import Finding, Measurement, Severity
+from echotrace.model.measure import Finding, Measurement, Severity, Status
 from echotrace.model.outcome import Inputs, Outcome
 from echotrace.model.report import LlmProbe, TtsProbe, TtsSample
 from echotrace.providers.tts.base import BUILT_IN_TEXT
@@ -210,6 +211,7 @@ def _outcome(
         failed = _unavailable(choice, error, settings, source, series, providers)
         return Outcome(failed.data, (*findings, *failed.findings))
     findings += series_findings("TTS", "speech probes", series)
+    findings += _starved(series.warm)
     figures, warm = Figures(asked=settings.tts.probes), series.warm
     return Outcome(
         TtsProbe(
@@ -233,6 +235,17 @@ def _outcome(
 
 
 def _medians(figures: Figures, warm: tuple[TtsSample, ...]) -> dict[str, Any]:
+    found = _measured(figures, warm)
+    doubted = [item for item in warm if item.code == "TTS_ONSET_ESTIMATED"]
+    if 2 * len(doubted) > len(warm):
+        for name in ("leading_silence_ms", "ttfa_ms"):
+            found[name] = replace(
+                found[name], status=Status.ESTIMATED, reason=doubted[0].reason or "in noise"
+            )
+    return found
+
+
+def _measured(figures: Figures, warm: tuple[TtsSample, ...]) -> dict[str, Any]:
     return {
         "ttfb_ms": figures.latency(
             "ttfb_ms",
@@ -249,7 +262,8 @@ def _medians(figures: Figures, warm: tuple[TtsSample, ...]) -> dict[str, Any]:
         "ttfa_ms": figures.latency(
             "ttfa_ms",
             [item.ttfa_ms for item in warm],
-            method="time to first byte + leading silence",
+            method="time to first byte + leading silence, or when the first audible sample came "
+            "if that is later",
             without="nothing in the returned sound is audible",
         ),
         "total_ms": figures.latency(
@@ -310,6 +324,22 @@ def _unavailable(
         hint=error.hint or None,
     )
     return Outcome(probe, (finding,))
+
+
+def _starved(warm: tuple[TtsSample, ...]) -> tuple[Finding, ...]:
+    """Tell of sound whose beginning is only silence, so that its first byte promises too much."""
+    starved = [item for item in warm if item.code == "TTS_STARVED"]
+    if 2 * len(starved) <= len(warm):
+        return ()
+    return (
+        Finding(
+            code="TTS_STARVED",
+            severity=Severity.WARNING,
+            message=f"{len(starved)} of {len(warm)} speech requests began with silence and kept "
+            f"the player waiting: {starved[0].reason}",
+            hint="judge this service by its time to first audio, not by its first byte",
+        ),
+    )
 
 
 def _sent_to(sent: int, host: str | None, source: str) -> tuple[Finding, ...]:

@@ -130,7 +130,8 @@ class TtsSample(RequestSample):
     """One request to a speech synthesiser.
 
     ``ttfb_ms`` is the first byte of sound, ``leading_silence_ms`` how long the returned sound
-    begins without being audible, ``ttfa_ms`` both together; ``rtf`` the time to the last byte over
+    begins without being audible, ``ttfa_ms`` both together, or when the first audible sample came
+    if that was later; ``rtf`` the time to the last byte over
     the length of the sound.
     """
 

@@ -77,7 +77,8 @@ def _facts(sample: Sample, probe: Probe, page: Page, *, mock: bool) -> Iterator[
         status.append(f", {how}")
     yield "status", status
     if sample.code or sample.reason:
-        yield "reason", Text(failure(sample, page), style="red")
+        style = "yellow" if sample.status == "ok" else "red"
+        yield "reason", Text(failure(sample, page), style=style)
     if isinstance(sample, TtsSample):
         yield from _speech(sample, probe, page, mock=mock)
     else:

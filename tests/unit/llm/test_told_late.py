@@ -187,7 +187,7 @@ def test_hidden_reasoning_over_the_wire(ask):
     with LlmServer(lambda _: Reply(steps=tuple(steps))) as server:
         asked = ask("openai", server.url, times=1)
     assert (asked.sample.tokens, asked.sample.tokens_counted) == (506, True)
-    assert asked.sample.tokens_per_s < 51
+    assert asked.sample.tokens_per_s < 200  # six streamed tokens; with the hidden ones thousands
 
 
 @pytest.mark.parametrize(
