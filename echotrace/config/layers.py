@@ -150,6 +150,13 @@ class _FileReader:
                 code="NOT_IN_PROJECT_FILE",
             )
         value = _checked(from_toml, key, raw, f"{where}: {_name(path)}")
+        if key.rule.only_on and value is False and self.kind is OriginKind.PROJECT:
+            raise ConfigError(
+                f"{where}: a project file may switch {key.key} on, and not off",
+                why="a folder that is merely entered could undo what you forbid",
+                hint=f"set it in {self.user_file} or as {key.env}",
+                code="NOT_IN_PROJECT_FILE",
+            )
         origin = Origin(
             kind=self.kind,
             where=where,

@@ -20,7 +20,8 @@ class Rule:
 
     ``above`` excludes its own value, ``minimum`` and ``maximum`` include theirs. ``choices`` of
     nothing allows every text. ``user_only`` keeps a setting out of project files: a folder that one
-    merely enters must not redirect a key or start a command.
+    merely enters must not redirect a key or start a command. ``only_on`` lets such a file switch a
+    setting on and never off.
     """
 
     help: str
@@ -30,6 +31,7 @@ class Rule:
     choices: tuple[str, ...] = ()
     is_url: bool = False
     user_only: bool = False
+    only_on: bool = False
 
 
 def about(
@@ -41,6 +43,7 @@ def about(
     choices: tuple[str, ...] = (),
     is_url: bool = False,
     user_only: bool = False,
+    only_on: bool = False,
 ) -> dict[str, Rule]:
     """Return the ``metadata`` of a dataclass field that is a setting."""
     rule = Rule(
@@ -51,5 +54,6 @@ def about(
         choices=choices,
         is_url=is_url,
         user_only=user_only,
+        only_on=only_on,
     )
     return {RULE: rule}

@@ -245,7 +245,8 @@ class Settings:
         default="default", metadata=about("threshold profile: default or one of [profiles.NAME]")
     )
     offline: bool = field(
-        default=False, metadata=about("forbid every connection but those to this machine")
+        default=False,
+        metadata=about("forbid every connection but those to this machine", only_on=True),
     )
     analyzer_timeout_s: float = field(
         default=120.0, metadata=about("how long one analyzer may take", above=0, maximum=86_400)

@@ -65,6 +65,11 @@ def connection_of(warm: Sequence[RequestSample]) -> str:
 
 
 def time_of(sample: RequestSample) -> float | None:
-    """Return a whole request in ms without what passed on this side before it could begin."""
+    """Return a whole request in ms without what passed on this side before it could begin.
+
+    One that was cut has no whole.
+    """
+    if sample.status == "cut":
+        return None
     parts = [phase.duration_ms for phase in sample.phases if phase.name != "queued"]
     return sum(parts) if parts else sample.total_ms

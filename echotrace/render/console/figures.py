@@ -7,6 +7,7 @@ import math
 from echotrace.model.measure import Measurement, Status
 
 __all__ = [
+    "MEDIAN_NEEDS",
     "MOCK",
     "P95_NEEDS",
     "P99_NEEDS",
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 MOCK = "[MOCK]"
-P95_NEEDS, P99_NEEDS = 20, 100
+MEDIAN_NEEDS, P95_NEEDS, P99_NEEDS = 5, 20, 100
 """Fewest values of a percentile (the metrics page)."""
 
 

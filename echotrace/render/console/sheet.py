@@ -9,7 +9,15 @@ from rich.text import Text
 
 from echotrace.model.report import TtsSample
 from echotrace.render.console.axis import axis_to, drawable, scale
-from echotrace.render.console.figures import MOCK, figure, milliseconds, number, quantity, words
+from echotrace.render.console.figures import (
+    MEDIAN_NEEDS,
+    MOCK,
+    figure,
+    milliseconds,
+    number,
+    quantity,
+    words,
+)
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import part
 from echotrace.render.console.phases import (
@@ -160,7 +168,9 @@ def _ours(
         return None
     text = Text.assemble((marked(milliseconds(value), mock=mock), "bold"))
     if typical is not None and typical.value is not None:
-        text.append(f"  median {page.data(figure(typical))}", "dim")
+        few = typical.n is not None and typical.n < MEDIAN_NEEDS
+        label = f"middle of n={typical.n}" if few else "median"
+        text.append(f"  {label} {page.data(figure(typical))}", "dim")
     return text
 
 

@@ -94,7 +94,9 @@ def test_what_is_written_is_loaded_with_its_line(values, root):
         path = cwd / ("pyproject.toml" if root else "named.toml")
         if root:
             values = {
-                name: value for name, value in values.items() if not KEYS[name].rule.user_only
+                name: value
+                for name, value in values.items()
+                if not KEYS[name].rule.user_only and not (KEYS[name].rule.only_on and not value)
             }
         where = _write(path, values, root=root, profiles=PROFILES)
         loaded = load_settings(
@@ -119,6 +121,9 @@ def test_the_highest_layer_wins_for_any_subset_of_layers(data):
         kind: data.draw(some_settings(free if kind is OriginKind.PROJECT else tuple(KEYS)))
         for kind in KINDS
     }
+    for name in KEYS:
+        if KEYS[name].rule.only_on and layers[OriginKind.PROJECT].get(name) is False:
+            layers[OriginKind.PROJECT][name] = True
     with tempfile.TemporaryDirectory() as folder:
         cwd = Path(folder)
         user = cwd / "user.toml"

@@ -666,3 +666,14 @@ def test_loading_writes_nothing(place):
 def test_the_origins_cannot_be_changed(place):
     with pytest.raises(TypeError):
         place.load().origins["offline"] = None
+
+
+def test_a_project_may_forbid_connections_and_never_allow_them(place):
+    place.user("offline = true\n")
+    place.project("offline = false\n")
+    with pytest.raises(ConfigError, match="switch offline on, and not off") as caught:
+        place.load()
+    assert caught.value.code == "NOT_IN_PROJECT_FILE"
+    place.user("offline = false\n")
+    place.project("offline = true\n")
+    assert place.load().settings.offline is True

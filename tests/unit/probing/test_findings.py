@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from echotrace.analyzers.probing.findings import series_findings
 from echotrace.analyzers.probing.series import Plan, Series
+from echotrace.analyzers.probing.stage import time_of
 from echotrace.errors import ProviderError
 from echotrace.model.probes import LlmSample, Phase
 from echotrace.providers.taken import Taken
@@ -56,3 +59,14 @@ def test_a_server_that_closes_its_connections_is_told_with_what_that_costs(anew,
     assert ("CONNECTION_NOT_KEPT" in found) is expected
     if expected:
         assert "70 ms more each" in found["CONNECTION_NOT_KEPT"].message
+
+
+def test_a_whole_request_leaves_out_what_passed_here_and_a_cut_one_is_none():
+    parts = (
+        Phase(name="queued", start_ms=0.0, duration_ms=30.0),
+        Phase(name="waiting", start_ms=30.0, duration_ms=12.0),
+    )
+    sample = LlmSample(index=0, cold=True, status="ok", start_ms=0.0, phases=parts, total_ms=9.0)
+    assert time_of(sample) == 12.0
+    assert time_of(replace(sample, phases=())) == 9.0
+    assert time_of(replace(sample, status="cut")) is None
