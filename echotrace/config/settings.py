@@ -145,7 +145,8 @@ class LlmSettings:
         ),
     )
     timeout_s: float = field(
-        default=20.0, metadata=about("how long one request may take", above=0, maximum=3600)
+        default=20.0,
+        metadata=about("how long a language model may be silent", above=0, maximum=3600),
     )
     probes: int = field(
         default=5, metadata=about("measured requests after the warm-up", minimum=1, maximum=1000)

@@ -164,7 +164,7 @@ class LlmProbe:
     ``token_gap_ms``, ``network_ms``). ``warm_up_ms`` is the whole cold request with the set-up of
     its connection, ``cold_ttft_ms`` its time to the first token. ``asked`` counts the warm requests
     that were wanted, ``samples`` holds all that were made, the cold one first. ``prompt_source`` is
-    built-in, flag, file or call; ``system_source`` built-in or set.
+    built-in, file or call; ``system_source`` built-in or set.
     """
 
     provider: str
@@ -195,7 +195,7 @@ class TtsProbe:
     """Latency of a speech synthesiser; the figures and samples are like those of ``LlmProbe``.
 
     ``audio_format`` says what came back, such as ``wav, 24,000 Hz, 1 channel``; ``text_source`` is
-    built-in or llm (the first sentence that the probed language model answered).
+    built-in, flag or llm (the first sentences that the probed language model answered).
     """
 
     provider: str

@@ -43,7 +43,7 @@ class Turn:
 class Prompt:
     """What a probe asks: the system prompt and the conversation so far, which ends with the user.
 
-    ``source`` is built-in, flag, file or call; ``system_source`` built-in or set.
+    ``source`` is built-in, file or call; ``system_source`` built-in or set.
     """
 
     system: str

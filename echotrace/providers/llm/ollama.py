@@ -5,14 +5,13 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import ollama
-
 from echotrace.errors import ProviderError
 from echotrace.model.probes import ServerTimes
 from echotrace.providers.llm.access import access
 from echotrace.providers.llm.base import TokenEvent
 from echotrace.providers.llm.chunks import cut_off, milliseconds
 from echotrace.providers.llm.failures import not_a_stream
+from echotrace.providers.llm.ollama_sdk import ollama
 from echotrace.providers.llm.remote import RemoteProvider
 from echotrace.providers.llm.thoughts import Thoughts
 from echotrace.providers.wire import LINE_ENDS

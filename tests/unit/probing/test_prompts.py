@@ -81,3 +81,9 @@ def test_a_long_call_gives_its_latest_words():
     found = from_call(call(*lines))
     assert sum(len(turn.text) for turn in found.turns) <= 8_000
     assert found.turns[-1].text.startswith("00039")
+
+
+def test_a_last_turn_that_is_too_long_gives_its_end():
+    found = from_call(call(line("caller", "old " * 10), line("caller", "x" * 9_000 + " the end")))
+    assert [len(turn.text) for turn in found.turns] == [8_000]
+    assert found.turns[0].text.endswith(" the end")

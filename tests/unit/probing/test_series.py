@@ -145,3 +145,18 @@ def test_laws_of_every_series(codes, count, workers):
     assert answered + len(found.errors) == len(seen)
     if found.ended_by is None:
         assert sum(not due.cold for _, due in seen) == count
+
+
+def test_requests_are_spaced_and_nothing_is_waited_for_at_the_end(monkeypatch):
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    monkeypatch.setattr("echotrace.analyzers.probing.series.asyncio.sleep", sleep)
+
+    async def take(worker, due):
+        return answer(due)
+
+    asyncio.run(run_series(("one",), take, Plan(count=3, spacing_s=7.0)))
+    assert slept == [7.0, 7.0, 7.0]  # after the cold one, and between the measured ones
