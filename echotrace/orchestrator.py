@@ -14,19 +14,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from echotrace.aggregator import Parts, aggregate
 from echotrace.errors import EchoTraceError, ExitCode, UsageError
-from echotrace.isolation import IsolationError, plain_result, run_isolated
+from echotrace.isolation import plain_result, run_isolated
 from echotrace.model.measure import Finding, Measurement, Severity, Status
 from echotrace.model.outcome import Outcome
 from echotrace.model.report import NO_RECORDING, AnalyzerResult, Report, Source, SpanRecord
 from echotrace.model.run import RunEvent, RunOutcome, RunRequest, StageFailure
 from echotrace.plugins import PluginRef, find_plugins
 from echotrace.pricing import PriceTable, load_prices
+from echotrace.stage_failures import cancelled_itself, failed, unknown_stage
 from echotrace.telemetry import TelemetryCollector, use_collector
 from echotrace.telemetry.waterfall import span_records, waterfall
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from echotrace.audio.handle import Audio, AudioOptions
     from echotrace.config.settings import Settings
 
-__all__ = ["failed_report", "run"]
+__all__ = ["run"]
 
 _LOG = logging.getLogger("echotrace")
 
@@ -58,39 +57,6 @@ async def run(
         UsageError: a stage, an engine or a provider is unknown, or the cut does not fit.
     """
     return await _Run(request, settings, collector or TelemetryCollector(), on_event).go()
-
-
-def failed_report(path: str, error: EchoTraceError, *, synthetic: bool = False) -> Report:
-    """Return the report of a run that never began: no figures, and the error as its finding."""
-    from echotrace.config.settings import Settings
-
-    finding = Finding(
-        code=error.code,
-        severity=Severity.CRITICAL,
-        message=f"{error.what}: {error.why}" if error.why else error.what,
-        hint=error.hint or None,
-    )
-    return aggregate(
-        Parts(
-            job_id=_job_id(),
-            created_at=_now(),
-            source=Source(path=path, synthetic=synthetic),
-            stages=("audio",),
-            settings=Settings(),
-            analyzers={
-                "audio": AnalyzerResult(status="unavailable", reason=error.what, code=error.code)
-            },
-            findings=(finding,),
-        )
-    )
-
-
-def _job_id() -> str:
-    return uuid4().hex[:12]
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 class _Run:
@@ -139,7 +105,7 @@ class _Run:
                 circle = " -> ".join((*path, name))
                 raise UsageError(f"analyzers require each other in a circle: {circle}")
             if name not in plugins:
-                raise _unknown_stage(name, tuple(plugins))
+                raise unknown_stage(name, tuple(plugins))
             try:
                 kind = plugins[name].load()
                 required = tuple(getattr(kind, "requires", ()))
@@ -148,9 +114,9 @@ class _Run:
                     return
                 if plugins[name].built_in and hasattr(kind, "preflight"):
                     kind.preflight(self._settings)
-            except UsageError:
+            except (UsageError, KeyboardInterrupt):
                 raise
-            except Exception as error:  # noqa: BLE001 - a plug-in may raise anything at import
+            except BaseException as error:  # noqa: BLE001 - a plug-in may raise anything at import
                 self._fail(name, error, built_in=plugins[name].built_in)
                 return
             for other in required:
@@ -276,7 +242,13 @@ class _Run:
         self._emit("started", name)
         try:
             result = await self._analyze(ref, kind, audio)
-        except Exception as error:  # noqa: BLE001 - one stage's failure leaves the others' results
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                if self._stop.is_set():
+                    raise
+                error = cancelled_itself(name)
             self._fail(name, error, built_in=ref.built_in)
             return
         self._keep(name, ref, result)
@@ -335,32 +307,12 @@ class _Run:
         self._emit("failed", name, reason)
 
     def _fail(self, name: str, error: BaseException, *, built_in: bool) -> None:
-        if isinstance(error, EchoTraceError):
-            code, reason, hint = error.code, error.what, error.hint or None
-            if error.why:
-                reason = f"{reason}: {error.why}"
-            exit_code = error.exit_code
-        elif isinstance(error, IsolationError):
-            code, reason, hint, exit_code = error.code, str(error), None, ExitCode.PASS
-        else:
-            code = "INTERNAL_ERROR" if built_in else "ANALYZER_FAILED"
-            reason = f"{type(error).__name__}: {error}"
-            hint = "run again with --debug and report what it prints" if built_in else None
-            exit_code = ExitCode.INTERNAL if built_in else ExitCode.PASS
         _LOG.debug("stage %s failed", name, exc_info=error)
-        self._entries[name] = AnalyzerResult(status="unavailable", reason=reason, code=code)
-        self._findings.append(
-            Finding(
-                code=code,
-                severity=Severity.CRITICAL if built_in else Severity.WARNING,
-                message=f"{name} has no result: {reason}",
-                hint=hint,
-            )
-        )
-        if not built_in:
-            exit_code = ExitCode.PASS
-        self._failures.append(StageFailure(stage=name, error=error, exit_code=exit_code))
-        self._emit("failed", name, reason)
+        told = failed(name, error, built_in=built_in)
+        self._entries[name] = told.entry
+        self._findings.append(told.finding)
+        self._failures.append(told.failure)
+        self._emit("failed", name, told.reason)
 
     def _report(self, asked: tuple[str, ...], *, total_ms: float) -> Report:
         llm, tts = self._results.get("llm"), self._results.get("tts")
@@ -371,8 +323,6 @@ class _Run:
         records = span_records(self._collector.spans)
         return aggregate(
             Parts(
-                job_id=_job_id(),
-                created_at=_now(),
                 source=self._source(),
                 stages=asked,
                 settings=self._settings,
@@ -419,14 +369,3 @@ def _refuse_recordings(classes: Mapping[str, tuple[PluginRef, Any]]) -> None:
     for name, (_, kind) in classes.items():
         if getattr(kind, "needs_audio", True):
             raise UsageError(f"the stage {name!r} needs a recording, and there is none")
-
-
-def _unknown_stage(name: str, known: tuple[str, ...]) -> UsageError:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    return UsageError(
-        f"there is no stage {name!r}",
-        hint=f"did you mean {near[0]!r}?" if near else f"the stages are {', '.join(known)}",
-        code="UNKNOWN_STAGE",
-    )

@@ -114,7 +114,8 @@ def analyze(
         str | None,
         typer.Option(
             "--llm",
-            help="The language model to probe: groq:MODEL, ollama:MODEL, openai:MODEL, mock.",
+            help="The language model to probe: groq:MODEL, ollama:MODEL, openai:MODEL, mock, "
+            "or a plug-in's.",
         ),
     ] = None,
     llm_base_url: LlmBaseUrl = None,
@@ -122,8 +123,8 @@ def analyze(
         str | None,
         typer.Option(
             "--tts",
-            help="The speech synthesiser to probe: openai:MODEL, groq:MODEL or "
-            '"command:PROGRAM ARGUMENTS". Default: none.',
+            help="The speech synthesiser to probe: openai:MODEL, groq:MODEL, "
+            '"command:PROGRAM ARGUMENTS", or a plug-in\'s. Default: none.',
         ),
     ] = None,
     tts_base_url: TtsBaseUrl = None,

@@ -22,10 +22,14 @@ _FLAGS = ("--export-only", "--json")
 
 @dataclass(slots=True)
 class _Document:
-    """What is known of this process's document: its recording, and whether it was begun."""
+    """What is known of this process's document: its recording, and how far it is.
+
+    ``owed`` says that the command line asks for one, ``begun`` that it is being written.
+    """
 
     path: str = "unknown"
     synthetic: bool = False
+    owed: bool = False
     begun: bool = False
 
 
@@ -41,10 +45,9 @@ def is_owed(arguments: Sequence[str]) -> bool:
 
 def write_failed(error: EchoTraceError) -> None:
     """Write the failed report to stdout."""
-    import sys
-
+    from echotrace.aggregator import failed_report
     from echotrace.cli.output import show_report
-    from echotrace.orchestrator import failed_report
+    from echotrace.cli.streams import result_stream
 
     report = failed_report(DOCUMENT.path, error, synthetic=DOCUMENT.synthetic)
-    show_report(report, sys.stdout, as_json=True, color=False)
+    show_report(report, result_stream(), as_json=True, color=False)

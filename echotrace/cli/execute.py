@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from echotrace.cli.document import DOCUMENT
 from echotrace.cli.interactive import opens_app, profile_in_app
+from echotrace.cli.options import files_read
 from echotrace.cli.output import check_target, show_report, write_text
 from echotrace.cli.progress import progress
 from echotrace.cli.runner import exit_code_of, run_until_signal
-from echotrace.cli.streams import reserve_stdout, tell_error
+from echotrace.cli.streams import reserve_stdout, tell_error, tell_traceback
 from echotrace.errors import EchoTraceError, ExitCode, worst_exit_code
 from echotrace.printable import printable
 
@@ -36,7 +36,7 @@ class Presentation:
     color: bool | None = None
     no_tui: bool = False
     inputs: tuple[str, ...] = ()
-    """Files beside the recording that the run reads, which ``output`` must not replace."""
+    """Files beside the recording that the command line names, which ``output`` must not replace."""
 
     @property
     def printed(self) -> bool:
@@ -57,11 +57,12 @@ def execute(
     """
     DOCUMENT.path, DOCUMENT.synthetic = printable(request.path), request.synthetic
     if show.output is not None:
-        check_target(show.output, force=show.force, inputs=(request.path, *show.inputs))
+        inputs = (request.path, *show.inputs, *files_read(settings))
+        check_target(show.output, force=show.force, inputs=inputs)
     if opens_app(printed=show.printed, path=request.path):
         work = (Path(request.path).name, request, settings, gates)
         return profile_in_app([work], output=show.output, color=show.color, debug=show.debug)
-    from echotrace.orchestrator import failed_report
+    from echotrace.aggregator import failed_report
 
     with reserve_stdout() as stdout:
         try:
@@ -104,14 +105,16 @@ def tell_failures(outcome: RunOutcome, *, debug: bool) -> None:
     """Tell each failure that decides the exit code; with ``debug`` the traceback of every one."""
     for failure in outcome.failures:
         if debug:
-            traceback.print_exception(failure.error)
+            tell_traceback(failure.error)
         if failure.exit_code is not ExitCode.PASS:
             _tell_failure(failure.stage, failure.error)
 
 
 def _tell_failure(stage: str, error: BaseException) -> None:
+    from echotrace.providers.known_secrets import unexpected
+
     if isinstance(error, EchoTraceError):
         tell_error(f"{stage}: {error.what}", why=error.why, hint=error.hint)
     else:
         hint = "run again with --debug and report what it prints"
-        tell_error(f"{stage} failed inside EchoTrace: {type(error).__name__}: {error}", hint=hint)
+        tell_error(f"{stage} failed inside EchoTrace: {unexpected(error)}", hint=hint)

@@ -6,7 +6,7 @@ name that is not built in lets every flag pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from echotrace.errors import UsageError
@@ -22,6 +22,19 @@ __all__ = ["AuditFlags", "ProbeFlags", "refuse_idle_flags", "refuse_idle_probe_f
 _STAGES: Final = frozenset(("signal", "turns", "transcription", "llm", "tts"))
 _OTHER_STAGES: Final = _STAGES - {"transcription"}
 _LOCAL: Final = frozenset(("auto", "faster-whisper", "sphinx"))
+_URLS: Final = frozenset(("--base-url", "--llm-base-url", "--tts-base-url"))
+_OF_A_SPEECH_SERVER: Final = _URLS | {"--format", "--tts-voice", "--voice"}
+_SERVERLESS: Final = {
+    "command": (
+        "the speech comes from a program, which is given the text alone",
+        "leave it out, or write what the program takes into its command",
+    ),
+    "mock": (
+        "the mock asks no server",
+        "leave it out, or name the provider behind the address: openai",
+    ),
+}
+"""Providers without a server: why a server's flag means nothing, and what to try."""
 _NO_DEVICE: Final = frozenset(("sphinx", "groq", "openai"))
 
 
@@ -104,10 +117,10 @@ def refuse_idle_flags(flags: AuditFlags, stt: SttSettings) -> None:
 class ProbeFlags:
     """Which flags of the probes were given; ``llm`` and ``tts`` by name."""
 
-    llm: Mapping[str, bool]
-    tts: Mapping[str, bool]
-    from_call: bool
-    stages: tuple[str, ...] | None
+    llm: Mapping[str, bool] = field(default_factory=dict)
+    tts: Mapping[str, bool] = field(default_factory=dict)
+    from_call: bool = False
+    stages: tuple[str, ...] | None = None
 
 
 def refuse_idle_probe_flags(flags: ProbeFlags, settings: Settings) -> None:
@@ -131,9 +144,18 @@ def refuse_idle_probe_flags(flags: ProbeFlags, settings: Settings) -> None:
             hint="add transcription to --stages",
             code="IDLE_FLAG",
         )
-    voice = next((flag for flag, is_given in flags.tts.items() if is_given), None)
-    if voice and settings.tts.provider is None:
-        raise _idle(voice, "no speech synthesiser is named", "name one: --tts openai:MODEL")
+    spoken = [flag for flag, is_given in flags.tts.items() if is_given]
+    if spoken and settings.tts.provider is None:
+        raise _idle(spoken[0], "no speech synthesiser is named", "name one: --tts openai:MODEL")
+    asked = [flag for flag, is_given in flags.llm.items() if is_given]
+    for chosen, provider, served in (
+        (spoken, settings.tts.provider, _OF_A_SPEECH_SERVER),
+        (asked, settings.llm.provider, _URLS),
+    ):
+        name = (provider or "").partition(":")[0]
+        first = next((flag for flag in chosen if flag in served), None)
+        if first and name in _SERVERLESS:
+            raise _idle(first, *_SERVERLESS[name])
 
 
 def _idle(flag: str, why: str, hint: str) -> UsageError:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import traceback
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from echotrace.cli.runner import signals_restored
-from echotrace.cli.streams import tell, tell_error
+from echotrace.cli.streams import tell, tell_error, tell_traceback
 from echotrace.errors import EchoTraceError, ExitCode, InternalError, worst_exit_code
 
 if TYPE_CHECKING:
@@ -104,6 +103,7 @@ def _told(log: RunLog, *, debug: bool) -> list[ExitCode]:
     """Tell what went wrong once the app has closed, and return what it means."""
     from echotrace.cli.execute import tell_failures
     from echotrace.cli.runner import exit_code_of
+    from echotrace.providers.known_secrets import unexpected
 
     codes = []
     if log.outcome is not None:
@@ -113,9 +113,9 @@ def _told(log: RunLog, *, debug: bool) -> list[ExitCode]:
         if problem is None:
             continue
         if debug:
-            traceback.print_exception(problem)
+            tell_traceback(problem)
         if not isinstance(problem, EchoTraceError):
-            why = f"{type(problem).__name__}: {problem}"
+            why = unexpected(problem)
             problem = InternalError("something went wrong inside EchoTrace", why=why)
         tell_error(problem.what, why=problem.why, hint=problem.hint)
         codes.append(problem.exit_code)

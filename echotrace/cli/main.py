@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from echotrace._version import __version__
 from echotrace.cli import analyze, demo, generate_calls, models, open_report, probe, setup, version
-from echotrace.cli.document import is_owed, write_failed
-from echotrace.cli.streams import discard_output, own_streams, tell_error
+from echotrace.cli.document import DOCUMENT, is_owed, write_failed
+from echotrace.cli.streams import discard_output, own_streams, tell_error, tell_traceback
 from echotrace.errors import EchoTraceError, ExitCode, InternalError, UsageError
 
 if TYPE_CHECKING:
@@ -111,6 +110,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments or os.environ.get("ECHOTRACE_DEBUG", "") not in ("", "0")
+    DOCUMENT.owed = is_owed(arguments)
     try:
         result = app(arguments, prog_name="echotrace", standalone_mode=False)
         code = result if isinstance(result, int) else ExitCode.PASS
@@ -122,9 +122,9 @@ def _run(arguments: list[str]) -> int:
         tell_error(error.what)
     except BrokenPipeError:
         raise
-    except Exception as raised:  # noqa: BLE001 - the last door: no traceback reaches a user
+    except BaseException as raised:  # noqa: BLE001 - the last door: no traceback reaches a user
         if debug:
-            traceback.print_exc()
+            tell_traceback(raised)
         error = _readable(raised)
         code = error.exit_code
         tell_error(error.what, why=error.why, hint=error.hint)
@@ -133,16 +133,16 @@ def _run(arguments: list[str]) -> int:
     return code
 
 
-def _readable(error: Exception) -> EchoTraceError:
+def _readable(error: BaseException) -> EchoTraceError:
     from typer.exceptions import TyperException
 
     if isinstance(error, EchoTraceError):
         return error
     if isinstance(error, TyperException):
         return UsageError(error.format_message())
-    return InternalError(
-        "something went wrong inside EchoTrace", why=f"{type(error).__name__}: {error}"
-    )
+    from echotrace.providers.known_secrets import unexpected
+
+    return InternalError("something went wrong inside EchoTrace", why=unexpected(error))
 
 
 def _stopped() -> EchoTraceError:

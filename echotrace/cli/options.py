@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.cli.streams import tell
 from echotrace.errors import ConfigError, InputError, UsageError
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from echotrace.expressions import Expression
 
 __all__ = [
+    "FLAG_OF",
     "caller_index",
+    "files_read",
     "finite",
     "load",
     "read_gates",
@@ -32,6 +35,38 @@ __all__ = [
 
 _MAX_TEXT_BYTES = 16 * 2**20
 _SIDES = {"left": 0, "right": 1}
+
+FLAG_OF: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "audio.caller_channel": "--caller-channel",
+        "audio.max_decoded_mib": "--max-decoded-mib",
+        "audio.max_duration_s": "--max-duration",
+        "stt.compute_type": "--stt-compute-type",
+        "stt.device": "--stt-device",
+        "stt.engine": "--stt",
+        "stt.gold": "--gold",
+        "stt.normalizer": "--normalizer",
+        "llm.base_url": "--llm-base-url",
+        "llm.concurrency": "--concurrency",
+        "llm.max_tokens": "--max-tokens",
+        "llm.model": "--llm",
+        "llm.probes": "--probes",
+        "llm.provider": "--llm",
+        "llm.spacing_s": "--spacing",
+        "llm.system_prompt": "--system-prompt",
+        "llm.timeout_s": "--timeout",
+        "tts.base_url": "--tts-base-url",
+        "tts.concurrency": "--concurrency",
+        "tts.format": "--format",
+        "tts.probes": "--probes",
+        "tts.provider": "--tts",
+        "tts.spacing_s": "--spacing",
+        "tts.timeout_s": "--timeout",
+        "tts.voice": "--tts-voice",
+        "pipeline.endpointing_wait_ms": "--endpointing-wait-ms",
+    }
+)
+"""The flag of each setting: an error names what was typed, not what it is called in a file."""
 
 
 def caller_index(text: str | None) -> int | None:
@@ -238,10 +273,27 @@ def _check_text(text: str) -> None:
         ) from None
 
 
-def load(flags: Mapping[str, Any], config_path: Path | None, *, quiet: bool = False) -> Settings:
-    """Load the settings: flags, environment, project file, user file, defaults."""
+def load(
+    flags: Mapping[str, Any],
+    config_path: Path | None,
+    *,
+    quiet: bool = False,
+    names: Mapping[str, str] = FLAG_OF,
+) -> Settings:
+    """Load the settings: flags, environment, project file, user file, defaults.
+
+    Args:
+        flags: values by dotted key; None is not given.
+        config_path: the file that stands in for the user's own, or None.
+        quiet: no notes are told.
+        names: the flag of each setting, for the errors.
+
+    Raises:
+        ConfigError: a value does not fit.
+    """
     from echotrace.config.loader import load_settings
 
+    _check_values(flags, names)
     try:
         cwd = Path.cwd()
     except OSError:  # the folder was removed under us: there is no project file then
@@ -250,3 +302,42 @@ def load(flags: Mapping[str, Any], config_path: Path | None, *, quiet: bool = Fa
     for note in () if quiet else loaded.notes:
         tell(f"echotrace: note: {note.message}")
     return loaded.settings
+
+
+def _check_values(flags: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    from echotrace.config.describe import setting_keys
+    from echotrace.config.values import BadValue, from_typed
+
+    for setting, raw in flags.items():
+        if raw is None or setting not in names:
+            continue
+        key = setting_keys()[tuple(setting.split("."))]
+        try:
+            from_typed(key, raw)
+        except BadValue as error:
+            problem = str(error).replace("must be text", "must be one line of printable text", 1)
+        else:
+            continue
+        default = "" if key.default is None else f"the default is {key.default}"
+        raise ConfigError(
+            f"{names[setting]} {problem}",
+            hint=default or "correct the flag, or leave it out",
+            code="BAD_VALUE",
+        )
+
+
+def files_read(settings: Settings) -> tuple[str, ...]:
+    """Return the files of the user that a run looks into by itself; no output may replace one.
+
+    They are the configuration of the user and of the folder, the keys and the prices. What the
+    command line names is not among them.
+    """
+    from echotrace.config.discover import PROJECT_FILE, PYPROJECT
+    from echotrace.config.paths import config_folder, secrets_file, user_file
+    from echotrace.pricing.read import PRICES_FILE
+
+    folder = config_folder().path
+    found = (user_file().path, secrets_file().path, folder and folder / PRICES_FILE)
+    named = settings.cost.prices_file
+    prices = () if named is None else (os.path.expanduser(named),)  # noqa: PTH111 - no home folder is no error here
+    return (PROJECT_FILE, PYPROJECT, *(str(path) for path in found if path), *prices)

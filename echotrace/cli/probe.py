@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from echotrace.cli.document import DOCUMENT
+from echotrace.cli.idle_flags import ProbeFlags, refuse_idle_probe_flags
+from echotrace.cli.option_groups import grouped
+from echotrace.cli.options import FLAG_OF
 from echotrace.cli.probe_options import (
-    Concurrency,
     EndpointingWait,
+    Format,
     LlmBaseUrl,
-    Probes,
+    MaxTokens,
+    MaxTtft,
     PromptFile,
+    Requests,
+    Show,
     SystemPrompt,
+    Text,
     TtsBaseUrl,
     TtsVoice,
     probe_settings,
@@ -24,7 +29,11 @@ from echotrace.cli.probe_options import (
 from echotrace.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from echotrace.cli.execute import Presentation
     from echotrace.config.settings import Settings
+    from echotrace.expressions import Expression
     from echotrace.model.outcome import Inputs
 
 __all__ = ["app"]
@@ -32,71 +41,22 @@ __all__ = ["app"]
 app = typer.Typer(
     rich_markup_mode=None,
     help="Time a language model, a speech synthesiser, or a whole answer; needs no recording.",
+    short_help="Time a language model or a speech synthesiser.",
 )
 
-_LlmAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--base-url",
-        "--llm-base-url",
-        help="The address of the server, such as http://127.0.0.1:8000/v1.",
-    ),
-]
-_TtsAddress = Annotated[
-    str | None,
-    typer.Option("--base-url", "--tts-base-url", help="The address of the speech server."),
-]
-_Json = Annotated[
-    bool,
-    typer.Option(
-        "--json", "--export-only", help="Print exactly one JSON document and nothing else."
-    ),
-]
-_Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write the report's JSON to this file.")
-]
-_Force = Annotated[bool, typer.Option("--force", help="Let --output replace a file that exists.")]
-_FailOn = Annotated[
-    list[str] | None,
-    typer.Option("--fail-on", help='Gate: an expression that must not hold: "ttft.p95 > 900".'),
-]
-_Timeout = Annotated[
-    float | None,
-    typer.Option("--timeout", help="How long a service may be silent, in seconds. Default: 20."),
-]
-_Spacing = Annotated[
-    float | None,
-    typer.Option("--spacing", help="Pause between two requests, in seconds. Default: 0.2."),
-]
-_MaxTokens = Annotated[
-    int | None, typer.Option("--max-tokens", help="The longest answer to ask for. Default: 64.")
-]
-_Format = Annotated[
-    str | None, typer.Option("--format", help="Form of the sound to ask for: wav, pcm, mp3, flac.")
-]
-_Text = Annotated[
-    str | None, typer.Option("--text", help="What to speak, instead of the built-in sentence.")
-]
-_Offline = Annotated[
-    bool, typer.Option("--offline", help="Forbid every connection but to this machine.")
-]
-_Config = Annotated[
-    Path | None, typer.Option("--config", help="Use this file as the user's configuration.")
-]
-_Color = Annotated[bool | None, typer.Option("--color/--no-color", help="Force colour on or off.")]
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Tell no progress.")]
-_Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Show:
-    as_json: bool
-    output: Path | None
-    force: bool
-    quiet: bool
-    debug: bool
-    color: bool | None
-    config: Path | None
+_LLM_FLAGS = {
+    **FLAG_OF,
+    "llm.provider": "--provider",
+    "llm.model": "--model",
+    "llm.base_url": "--base-url",
+}
+_TTS_FLAGS = {
+    **FLAG_OF,
+    "tts.provider": "--provider",
+    "tts.base_url": "--base-url",
+    "tts.voice": "--voice",
+}
+_Model = Annotated[str | None, typer.Option("--model", help="The model to ask.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -108,33 +68,31 @@ def _probe(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command("llm")
+@app.command("llm", short_help="Time a language model, part by part.")
+@grouped
 def probe_llm(
+    *,
     provider: Annotated[
         str | None,
-        typer.Option("--provider", help="groq, ollama, openai (any compatible server), or mock."),
+        typer.Option(
+            "--provider", help="groq, ollama, openai (any compatible server), mock, or a plug-in's."
+        ),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="The model to ask.")] = None,
-    base_url: _LlmAddress = None,
-    probes: Probes = None,
-    concurrency: Concurrency = None,
-    spacing: _Spacing = None,
-    timeout: _Timeout = None,
-    max_tokens: _MaxTokens = None,
+    model: _Model = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url",
+            "--llm-base-url",
+            help="The address of the server, such as http://127.0.0.1:8000/v1.",
+        ),
+    ] = None,
+    requests: Requests,
+    max_tokens: MaxTokens = None,
     system_prompt: SystemPrompt = None,
     prompt_file: PromptFile = None,
-    max_ttft_ms: Annotated[
-        float | None, typer.Option("--max-ttft-ms", help="Gate: the longest time to first token.")
-    ] = None,
-    fail_on: _FailOn = None,
-    as_json: _Json = False,
-    output: _Output = None,
-    force: _Force = False,
-    offline: _Offline = False,
-    config: _Config = None,
-    color: _Color = None,
-    quiet: _Quiet = False,
-    debug: _Debug = False,
+    max_ttft_ms: MaxTtft = None,
+    show: Show,
 ) -> int:
     """Time a language model: each part of a request, and how the requests spread."""
     from echotrace.model.outcome import Inputs
@@ -142,121 +100,98 @@ def probe_llm(
     flags = probe_settings(
         llm=_joined(provider, model, "--provider groq, ollama or openai"),
         llm_base_url=base_url,
-        probes=probes,
-        concurrency=concurrency,
+        probes=requests.probes,
+        concurrency=requests.concurrency,
         system_prompt=system_prompt,
+        names=_LLM_FLAGS,
     )
-    flags |= {
-        "llm.model": model if provider is None else flags["llm.model"],
-        "llm.spacing_s": spacing,
-        "llm.timeout_s": timeout,
-        "llm.max_tokens": max_tokens,
-        "offline": offline or None,
-    }
-    show = _Show(
-        as_json=as_json,
-        output=output,
-        force=force,
-        quiet=quiet,
-        debug=debug,
-        color=color,
-        config=config,
-    )
+    if provider is None:
+        flags["llm.model"] = model
+    flags["llm.max_tokens"] = max_tokens
+    settings = _load(flags, requests, show, _LLM_FLAGS)
+    given = ProbeFlags(llm={"--base-url": base_url is not None})
     inputs = Inputs(prompt=read_prompt(prompt_file))
-    gates = ({"--max-ttft-ms": max_ttft_ms}, fail_on or [])
-    return _run(("llm",), flags, inputs, gates, show)
+    bounds = {"--max-ttft-ms": max_ttft_ms}
+    return _run(("llm",), settings, inputs, given, show.gates(bounds), show.how(prompt_file))
 
 
-@app.command("tts")
+@app.command("tts", short_help="Time a speech synthesiser.")
+@grouped
 def probe_tts(
+    *,
     provider: Annotated[
         str | None,
         typer.Option(
-            "--provider", help='openai (any compatible server), groq, or "command:PROGRAM ARGS".'
+            "--provider",
+            help='openai (any compatible server), groq, "command:PROGRAM ARGS", or a plug-in\'s.',
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="The model to ask.")] = None,
+    model: _Model = None,
     voice: Annotated[str | None, typer.Option("--voice", help="The voice to ask for.")] = None,
-    base_url: _TtsAddress = None,
-    form: _Format = None,
-    text: _Text = None,
-    probes: Probes = None,
-    concurrency: Concurrency = None,
-    spacing: _Spacing = None,
-    timeout: _Timeout = None,
-    fail_on: _FailOn = None,
-    as_json: _Json = False,
-    output: _Output = None,
-    force: _Force = False,
-    offline: _Offline = False,
-    config: _Config = None,
-    color: _Color = None,
-    quiet: _Quiet = False,
-    debug: _Debug = False,
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", "--tts-base-url", help="The address of the speech server."),
+    ] = None,
+    form: Format = None,
+    text: Text = None,
+    requests: Requests,
+    show: Show,
 ) -> int:
     """Time a speech synthesiser: the first byte, the silence in front, the first audible sound."""
+    hint = "--provider openai, groq or command"
+    if provider is None and model is not None:
+        raise UsageError("--model needs --provider", hint=hint)
     flags = probe_settings(
-        tts=_joined(provider, model, "--provider openai, groq or command"),
+        tts=_joined(provider, model, hint),
         tts_base_url=base_url,
         tts_voice=voice,
-        probes=probes,
-        concurrency=concurrency,
+        probes=requests.probes,
+        concurrency=requests.concurrency,
+        names=_TTS_FLAGS,
     )
-    flags |= {
-        "tts.format": form,
-        "tts.spacing_s": spacing,
-        "tts.timeout_s": timeout,
-        "offline": offline or None,
-    }
-    show = _Show(
-        as_json=as_json,
-        output=output,
-        force=force,
-        quiet=quiet,
-        debug=debug,
-        color=color,
-        config=config,
-    )
-    return _run(("tts",), flags, _spoken(text), ({}, fail_on or []), show)
+    flags["tts.format"] = form
+    settings = _load(flags, requests, show, _TTS_FLAGS)
+    speech = {"--base-url": base_url, "--voice": voice, "--format": form}
+    given = ProbeFlags(tts={flag: value is not None for flag, value in speech.items()})
+    return _run(("tts",), settings, _spoken(text), given, show.gates({}), show.how())
 
 
-@app.command("pipeline")
+@app.command("pipeline", short_help="Estimate a whole answer of both.")
+@grouped
 def probe_pipeline(
+    *,
     llm: Annotated[
         str | None,
-        typer.Option("--llm", help="The language model: groq:MODEL, ollama:MODEL, openai:MODEL."),
+        typer.Option(
+            "--llm",
+            help="The language model: groq:MODEL, ollama:MODEL, openai:MODEL, or a plug-in's.",
+        ),
     ] = None,
     llm_base_url: LlmBaseUrl = None,
     tts: Annotated[
         str | None,
         typer.Option(
-            "--tts", help='The speech: openai:MODEL, groq:MODEL or "command:PROGRAM ARGS".'
+            "--tts",
+            help='The speech: openai:MODEL, groq:MODEL, "command:PROGRAM ARGS", or a plug-in\'s.',
         ),
     ] = None,
     tts_base_url: TtsBaseUrl = None,
     tts_voice: TtsVoice = None,
+    form: Format = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", help="What to speak, instead of the model's first sentence."),
+    ] = None,
     endpointing_wait_ms: EndpointingWait = None,
-    probes: Probes = None,
-    concurrency: Concurrency = None,
-    timeout: _Timeout = None,
-    max_tokens: _MaxTokens = None,
+    requests: Requests,
+    max_tokens: MaxTokens = None,
     system_prompt: SystemPrompt = None,
     prompt_file: PromptFile = None,
-    max_ttft_ms: Annotated[
-        float | None, typer.Option("--max-ttft-ms", help="Gate: the longest time to first token.")
-    ] = None,
-    fail_on: _FailOn = None,
-    as_json: _Json = False,
-    output: _Output = None,
-    force: _Force = False,
-    offline: _Offline = False,
-    config: _Config = None,
-    color: _Color = None,
-    quiet: _Quiet = False,
-    debug: _Debug = False,
+    max_ttft_ms: MaxTtft = None,
+    show: Show,
 ) -> int:
     """Estimate a whole answer: the model's first sentence, spoken, after the wait for the end."""
-    from echotrace.model.outcome import Inputs
+    from dataclasses import replace
 
     flags = probe_settings(
         llm=llm,
@@ -264,32 +199,31 @@ def probe_pipeline(
         tts=tts,
         tts_base_url=tts_base_url,
         tts_voice=tts_voice,
-        probes=probes,
-        concurrency=concurrency,
+        probes=requests.probes,
+        concurrency=requests.concurrency,
         system_prompt=system_prompt,
         endpointing_wait_ms=endpointing_wait_ms,
     )
-    flags |= {
-        "llm.timeout_s": timeout,
-        "tts.timeout_s": timeout,
-        "llm.max_tokens": max_tokens,
-        "offline": offline or None,
+    flags |= {"llm.max_tokens": max_tokens, "tts.format": form}
+    settings = _load(flags, requests, show, FLAG_OF)
+    speech = {
+        "--tts-base-url": tts_base_url,
+        "--tts-voice": tts_voice,
+        "--format": form,
+        "--text": text,
     }
-    show = _Show(
-        as_json=as_json,
-        output=output,
-        force=force,
-        quiet=quiet,
-        debug=debug,
-        color=color,
-        config=config,
+    given = ProbeFlags(
+        llm={"--llm-base-url": llm_base_url is not None},
+        tts={flag: value is not None for flag, value in speech.items()},
     )
-    inputs = Inputs(prompt=read_prompt(prompt_file))
-    gates = ({"--max-ttft-ms": max_ttft_ms}, fail_on or [])
-    return _run(("llm", "tts"), flags, inputs, gates, show)
+    inputs = replace(_spoken(text), prompt=read_prompt(prompt_file))
+    gates = show.gates({"--max-ttft-ms": max_ttft_ms})
+    return _run(("llm", "tts"), settings, inputs, given, gates, show.how(prompt_file))
 
 
 def _joined(provider: str | None, model: str | None, hint: str) -> str | None:
+    if model is not None and not model.strip():
+        raise UsageError("--model is empty", hint="name a model, or leave it out")
     if provider is None or model is None:
         return provider
     if ":" in provider:
@@ -307,21 +241,33 @@ def _spoken(text: str | None) -> Inputs:
     return Inputs(speech=text)
 
 
+def _load(
+    flags: dict[str, Any], requests: Requests, show: Show, names: Mapping[str, str]
+) -> Settings:
+    """Add what holds for every service, and load the settings."""
+    from echotrace.cli.options import load
+
+    for service in ("llm", "tts"):
+        flags[f"{service}.spacing_s"] = requests.spacing
+        flags[f"{service}.timeout_s"] = requests.timeout
+    flags["offline"] = show.offline or None
+    return load(flags, show.config, quiet=show.quiet, names=names)
+
+
 def _run(
     stages: tuple[str, ...],
-    flags: dict[str, Any],
+    settings: Settings,
     inputs: Inputs,
-    gates: tuple[dict[str, float | None], list[str]],
-    show: _Show,
+    given: ProbeFlags,
+    gates: tuple[Expression, ...],
+    how: Presentation,
 ) -> int:
-    from echotrace.cli.execute import Presentation, execute
-    from echotrace.cli.options import load, read_gates
+    from echotrace.cli.execute import execute
     from echotrace.model.report import NO_RECORDING
     from echotrace.model.run import RunRequest
 
-    expressions = read_gates(*gates)
-    settings = load(flags, show.config, quiet=show.quiet)
     _refuse_nothing(stages, settings)
+    refuse_idle_probe_flags(given, settings)
     if settings.tts.provider is None:  # a pipeline without speech is told as such
         stages = tuple(stage for stage in stages if stage != "tts")
     request = RunRequest(
@@ -331,17 +277,7 @@ def _run(
         inputs=inputs,
         required=stages,
     )
-    presentation = Presentation(
-        as_json=show.as_json,
-        output=show.output,
-        force=show.force,
-        quiet=show.quiet,
-        debug=show.debug,
-        color=show.color,
-        no_tui=True,
-        inputs=(str(show.config),) if show.config else (),
-    )
-    return execute(request, settings, expressions, presentation)
+    return execute(request, settings, gates, how)
 
 
 def _refuse_nothing(stages: tuple[str, ...], settings: Settings) -> None:
@@ -356,7 +292,7 @@ def _refuse_nothing(stages: tuple[str, ...], settings: Settings) -> None:
             "or set GROQ_API_KEY",
             code="NO_PROVIDER",
         )
-    if "tts" in stages and settings.tts.provider is None and stages == ("tts",):
+    if stages == ("tts",) and settings.tts.provider is None:
         raise UsageError(
             "there is no speech synthesiser to probe",
             why="none is named",

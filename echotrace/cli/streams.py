@@ -16,7 +16,17 @@ from echotrace.printable import printable_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["discard_output", "own_streams", "reserve_stdout", "tell", "tell_error"]
+__all__ = [
+    "discard_output",
+    "own_streams",
+    "reserve_stdout",
+    "result_stream",
+    "tell",
+    "tell_error",
+    "tell_traceback",
+]
+
+_RESERVED: list[TextIO] = []
 
 
 def own_streams() -> None:
@@ -63,14 +73,21 @@ def reserve_stdout() -> Iterator[TextIO]:
     spare = os.dup(private)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    _RESERVED.append(stream)
     try:
         yield stream
     finally:
+        _RESERVED.remove(stream)
         sys.stdout = original
         os.dup2(spare, 1)
         os.close(spare)
         with suppress(OSError):
             stream.close()
+
+
+def result_stream() -> TextIO:
+    """Return the real stdout, whether somebody has reserved it or not."""
+    return _RESERVED[-1] if _RESERVED else sys.stdout
 
 
 def discard_output() -> None:
@@ -79,3 +96,15 @@ def discard_output() -> None:
     with suppress(OSError):
         os.dup2(null, 1)
     os.close(null)
+
+
+def tell_traceback(error: BaseException) -> None:
+    """Tell the traceback of an error on stderr, without keys."""
+    import traceback
+
+    from echotrace.providers.known_secrets import known_secrets
+    from echotrace.providers.scrub import scrub
+
+    text = "".join(traceback.format_exception(error))
+    for line in scrub(text, known_secrets()).splitlines():
+        tell(line)

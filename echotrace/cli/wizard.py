@@ -45,6 +45,7 @@ _LABELS = {
     "download": "may fetch models",
     "profile": "thresholds",
 }
+_UNNAMED = {"openai": "the server's first", "ollama": "the server's first"}
 _CHECKED = {
     "ollama": "language model",
     "llm": "language model",
@@ -296,7 +297,7 @@ def _value_of(name: str, answers: Answers) -> str:
     values = {
         "provider": answers.provider,
         "address": answers.base_url or "its own",
-        "model": answers.model,
+        "model": answers.model or _UNNAMED.get(answers.provider or ""),
         "stt": answers.stt,
         "gold": answers.gold,
         "device": answers.device,

@@ -29,6 +29,7 @@ REDACTED = "[***]"
 _PREFIX = re.compile(r"[A-Za-z]{2,4}[_-]")
 _MASKED_CHARS = 20
 _HIDDEN = "...."
+_SHORTEST_RECODED = 8
 
 
 class Secret:
@@ -178,8 +179,10 @@ def _unreadable(label: str, why: str) -> ConfigError:
 def redact(text: str, secrets: Iterable[Secret | None]) -> str:
     """Return ``text`` without the secrets, also where they are escaped or encoded.
 
-    Covered: as is, percent-encoded, as a JSON, Python or HTML string, and base64 (both alphabets,
-    also inside a longer encoded text such as ``user:key`` of basic authentication).
+    Covered: as is, percent-encoded, as a JSON, Python or HTML string, base64 (both alphabets, also
+    inside a longer encoded text such as ``user:key`` of basic authentication), in upper and lower
+    case, and hexadecimal. The last three need eight characters: a short secret, such as the word
+    that a local server takes for a key, would hide plain words in another case.
     """
     forms = {form for secret in secrets if secret is not None for form in _forms(secret.reveal())}
     forms.discard("")
@@ -205,7 +208,13 @@ def _forms(value: str) -> set[str]:
         html.escape(value),
         html.escape(value, quote=False),
     ]
-    return {value, *percent, *lower, *escaped, *_base64_forms(raw)}
+    return {value, *percent, *lower, *escaped, *_base64_forms(raw), *_cased_forms(value, raw)}
+
+
+def _cased_forms(value: str, raw: bytes) -> set[str]:
+    if len(value) < _SHORTEST_RECODED:
+        return set()
+    return {value.upper(), value.lower(), raw.hex(), raw.hex().upper()}
 
 
 def _base64_forms(raw: bytes) -> set[str]:
@@ -222,6 +231,6 @@ def _base64_forms(raw: bytes) -> set[str]:
         bits = (shift + len(raw)) * 8
         core = coded[start : bits // 6]
         for form in (core, coded if shift == 0 else core):
-            if len(form) >= 8:
+            if len(form) >= _SHORTEST_RECODED:
                 forms |= {form, form.replace("+", "-").replace("/", "_")}
     return forms

@@ -43,8 +43,8 @@ class Kind:
 class Target:
     """Who was asked, and for what.
 
-    ``key_name`` is the variable that holds the key, None when there is no key; ``pull`` says that
-    models are fetched with ``ollama pull``.
+    ``key_name`` is the variable that a key is read from, None when there is none; ``secrets`` is
+    empty when no key was sent; ``pull`` says that models are fetched with ``ollama pull``.
     """
 
     kind: Kind
@@ -61,9 +61,10 @@ def unknown_model(target: Target, known: tuple[str, ...]) -> ProviderError:
     """The server does not have the model; the nearest of its own names are given."""
     near = get_close_matches(target.model, known, n=3, cutoff=0.4) or sorted(known)[:3]
     names = ", ".join(one_line(scrub(name, target.secrets), 60) for name in near)
-    hint = f"ollama pull {target.model}" if target.pull else "pass a model that the server lists"
+    model = scrub(target.model, target.secrets)  # it may be the first of the server's own list
+    hint = f"ollama pull {model}" if target.pull else "pass a model that the server lists"
     return ProviderError(
-        f"{target.provider} does not know the model {target.model!r}",
+        f"{target.provider} does not know the model {model!r}",
         why=f"it has {names}" if names else f"{target.host} says so (404)",
         hint=hint if not names else f"{hint}; nearest there: {names}",
         code=f"{target.kind.prefix}_MODEL_UNKNOWN",
@@ -74,14 +75,14 @@ def by_status(exchange: Exchange, target: Target) -> ProviderError:
     """Name the failure behind a status of 300 and more."""
     prefix = target.kind.prefix
     status = exchange.status or 0
-    who, said = target.provider, said_by(exchange)
+    who, said = target.provider, said_by(exchange, target.secrets)
     key = target.key_name or "the key"
     quote = f"the server says: {said}" if said else f"{target.host} gave no reason"
     if status == 401:
         return ProviderError(
-            f"{who} refused the key (401)",
-            why=f"{target.host} does not accept {key}" if target.key_name else "it wants a key",
-            hint=f"set {target.key_name or 'the key'} to a valid key",
+            f"{who} refused the key (401)" if target.secrets else f"{who} wants a key (401)",
+            why=f"{target.host} does not accept {key}" if target.secrets else "none was sent",
+            hint=f"set {key} to a valid key",
             code=f"{prefix}_KEY_REFUSED",
         )
     if status == 403:
@@ -156,8 +157,11 @@ def by_wire(
     proxy = f"{start}; proxies of the environment are not used"
     fault = has(ReplyStoppedError)
     if isinstance(fault, ReplyStoppedError):
+        what = {"OFFLINE": f"{who} was not asked", "MALFORMED": f"{who}'s reply cannot be read"}
         return ProviderError(
-            f"{who}'s reply was stopped", why=str(fault), code=f"{prefix}_{fault.code}"
+            what.get(fault.code, f"{who}'s reply was stopped"),
+            why=one_line(scrub(str(fault), target.secrets)),
+            code=f"{prefix}_{fault.code}",
         )
     if has(socket.gaierror):
         return ProviderError(
@@ -212,18 +216,23 @@ def by_wire(
     return None
 
 
-def said_by(exchange: Exchange) -> str:
-    """Return what an error's body says, as one line."""
+def said_by(exchange: Exchange, secrets: tuple[Secret, ...]) -> str:
+    """Return what an error's body says, as one line without ``secrets``.
+
+    They are taken out of what is returned, not only of the body: JSON can spell a key in ways that
+    nobody would recognise before it is read.
+    """
     body = exchange.body
     if "html" in exchange.content_type or body.lstrip()[:1] == "<":
         return "an HTML page"
     try:
         plain = json.loads(body)
     except (ValueError, RecursionError):
-        return one_line(body)
+        return one_line(scrub(body, secrets))
     error = plain.get("error", plain) if isinstance(plain, dict) else plain
     message = error.get("message", error) if isinstance(error, dict) else error
-    return one_line(message if isinstance(message, str) else json.dumps(message))
+    said = message if isinstance(message, str) else json.dumps(message)
+    return one_line(scrub(said, secrets))
 
 
 def _names_no_model(exchange: Exchange, said: str) -> bool:

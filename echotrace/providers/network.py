@@ -4,20 +4,28 @@ The HTTP client tells when it begins to connect and when it has, but not how lon
 resolve. So this backend, which the connection pool calls for every connection, resolves the name
 itself. It then tries the addresses in a staggered race, for an address that does not answer must
 not cost the whole limit (RFC 8305, "Happy Eyeballs"). Reading, writing and TLS are httpcore's own.
+
+What is raised here passes through the pool, which drops its cause (``raise error from None``). So
+what led to it stands on the error itself, in ``exceptions``, as in a group.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpcore
+
+from echotrace.providers.address import is_loopback
+from echotrace.providers.reply_body import ReplyStoppedError
 
 if TYPE_CHECKING:
     import ssl
@@ -50,11 +58,37 @@ def recording(exchange: Exchange) -> Iterator[None]:
 async def resolve(host: str, port: int) -> list[str]:
     """Return the addresses of a name, IPv6 and IPv4 in turn.
 
+    The system's lookup cannot be interrupted, and may wait for a silent server for a minute. So it
+    has a thread of its own, which nobody waits for once this is cancelled: those of the event loop
+    are joined when it ends.
+
     Raises:
         socket.gaierror: it has none.
     """
-    found = await anyio.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
-    return alternate([(family, address[0]) for family, _, _, _, address in found])
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[list[str]] = loop.create_future()
+
+    def tell(addresses: list[str], fault: Exception | None) -> None:
+        if told.done():  # cancelled
+            return
+        if fault is None:
+            told.set_result(addresses)
+        else:
+            told.set_exception(fault)
+
+    def look_up() -> None:
+        addresses: list[str] = []
+        fault: Exception | None = None
+        try:
+            found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+            addresses = alternate([(family, str(place[0])) for family, _, _, _, place in found])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's
+            fault = error
+        with suppress(RuntimeError):  # the event loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, addresses, fault)
+
+    threading.Thread(target=look_up, name=f"lookup of {host}", daemon=True).start()
+    return await told
 
 
 def alternate(found: Sequence[tuple[int, str]]) -> list[str]:
@@ -75,10 +109,17 @@ class TimedBackend(httpcore.AsyncNetworkBackend):
 
     Args:
         resolver: finds the addresses of a name.
+        loopback_only: connect to no address that a name has beyond this machine.
     """
 
-    def __init__(self, resolver: Callable[[str, int], Awaitable[list[str]]] = resolve) -> None:
+    def __init__(
+        self,
+        resolver: Callable[[str, int], Awaitable[list[str]]] = resolve,
+        *,
+        loopback_only: bool = False,
+    ) -> None:
         self._resolve = resolver
+        self._loopback_only = loopback_only
         self._tcp = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -89,7 +130,13 @@ class TimedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve the name and connect to the first address that answers; see ``httpcore``."""
+        """Resolve the name and connect to the first address that answers; see ``httpcore``.
+
+        Raises:
+            httpcore.ConnectError: there is no address, or none that accepts.
+            httpcore.ConnectTimeout: the time is up.
+            ReplyStoppedError: every address of the name lies beyond this machine, and none may.
+        """
         exchange = _current.get()
         addresses = [host] if _is_address(host) else []
         try:
@@ -98,6 +145,7 @@ class TimedBackend(httpcore.AsyncNetworkBackend):
                     exchange.dns_start_ns = time.perf_counter_ns()
                     addresses = await self._resolve(host, port)
                     exchange.dns_end_ns = time.perf_counter_ns()
+                    addresses = self._allowed(host, addresses)
                 exchange.connect_start_ns = time.perf_counter_ns()
                 stream = await self._race(
                     addresses, port, local_address=local_address, socket_options=socket_options
@@ -105,14 +153,24 @@ class TimedBackend(httpcore.AsyncNetworkBackend):
                 exchange.connect_end_ns = time.perf_counter_ns()
         except TimeoutError:
             silent = socket.gaierror(socket.EAI_AGAIN, "no answer in time")
-            raise httpcore.ConnectTimeout("no answer in time") from None if addresses else silent
+            raise _NotInTimeError([] if addresses else [silent]) from None
         except socket.gaierror as error:
-            raise httpcore.ConnectError(str(error)) from error
+            raise _NotConnectedError(str(error), [error]) from error
         return _TimedStream(stream, exchange)
 
     async def sleep(self, seconds: float) -> None:
         """Wait; httpcore does so between attempts, of which this project makes one."""
         await anyio.sleep(seconds)
+
+    def _allowed(self, host: str, addresses: list[str]) -> list[str]:
+        if not self._loopback_only:
+            return addresses
+        near = [address for address in addresses if is_loopback(address)]
+        if addresses and not near:
+            raise ReplyStoppedError(
+                "OFFLINE", f"--offline forbids a connection to {addresses[0]}, where {host} leads"
+            )
+        return near
 
     async def _race(
         self, addresses: Sequence[str], port: int, **more: Any
@@ -140,7 +198,7 @@ class TimedBackend(httpcore.AsyncNetworkBackend):
                     with anyio.move_on_after(STAGGER_S):
                         await ended.wait()
             if not won:
-                raise httpcore.ConnectError("no address answered") from _NoneAnsweredError(faults)
+                raise _NotConnectedError("no address answered", faults)
             return won.pop(0)
         finally:
             for stream in won:  # another address answered in the same moment, or all was cancelled
@@ -148,11 +206,19 @@ class TimedBackend(httpcore.AsyncNetworkBackend):
                     await stream.aclose()
 
 
-class _NoneAnsweredError(OSError):
-    """Every address of a name failed; ``exceptions`` says how each did."""
+class _NotConnectedError(httpcore.ConnectError):
+    """There is no connection; ``exceptions`` says how each attempt failed."""
+
+    def __init__(self, message: str, faults: Sequence[Exception]) -> None:
+        super().__init__(message)
+        self.exceptions = tuple(faults)
+
+
+class _NotInTimeError(httpcore.ConnectTimeout):
+    """There was no connection in time; ``exceptions`` says what was waited for, if not that."""
 
     def __init__(self, faults: Sequence[Exception]) -> None:
-        super().__init__(f"{len(faults)} addresses failed")
+        super().__init__("no answer in time")
         self.exceptions = tuple(faults)
 
 

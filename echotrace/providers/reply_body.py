@@ -23,6 +23,7 @@ SSE_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 LINE_ENDS = (b"\n", b"\r")
 MAX_EVENT_BYTES = 128 << 10
 _PIECE_BYTES = 64 << 10
+_BLANK = b" \t\r\n\xef\xbb\xbf"
 _AS_HTTPX: dict[type[BaseException], type[httpx.TransportError]] = {
     httpcore.TimeoutException: httpx.TimeoutException,
     httpcore.ConnectTimeout: httpx.ConnectTimeout,
@@ -63,7 +64,8 @@ class ReplyBody(httpx.AsyncByteStream):
     """A reply's body, unpacked and limited; ``ended_ns`` is stamped when it came whole.
 
     A limit on one event matters beside that on the whole: the SDKs join the pieces of an unfinished
-    event by copying, which a server could make quadratic and block the event loop.
+    event by copying, which a server could make quadratic and block the event loop. A stream that
+    begins as a page of HTML is stopped here too, because each SDK takes it for something else.
 
     Args:
         reply: what the connection pool gave.
@@ -90,6 +92,7 @@ class ReplyBody(httpx.AsyncByteStream):
         self._total = 0
         self._open = 0
         self._tail = b""
+        self._begun = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         unpack = self._unpacker()
@@ -108,7 +111,7 @@ class ReplyBody(httpx.AsyncByteStream):
                 kept += piece
                 if len(kept) >= limit:
                     break
-        except (httpx.HTTPError, ReplyStoppedError, zlib.error):
+        except (httpx.HTTPError, ReplyStoppedError):
             pass
         finally:
             await self.aclose()
@@ -127,6 +130,10 @@ class ReplyBody(httpx.AsyncByteStream):
             )
         if not self._ends:
             return
+        if not self._begun and (first := piece.lstrip(_BLANK)[:1]):
+            self._begun = True
+            if first == b"<":  # neither an event nor a line of JSON begins so
+                raise ReplyStoppedError("HTML", "the server answered with an HTML page")
         joined = self._tail + piece
         end = max(joined.rfind(mark) + len(mark) if mark in joined else -1 for mark in self._ends)
         self._open = self._open + len(piece) if end < 0 else len(joined) - end
@@ -141,14 +148,20 @@ class ReplyBody(httpx.AsyncByteStream):
             return lambda raw: (raw,)
         if self._encoding not in ("gzip", "x-gzip", "deflate"):
             raise ReplyStoppedError(
-                "MALFORMED", f"unknown content encoding {self._encoding[:40]!r}"
+                "MALFORMED", f"it has the unknown content encoding {self._encoding[:40]!r}"
             )
         inflate = zlib.decompressobj(47)
 
         def unpack(raw: bytes) -> Iterator[bytes]:
             rest = raw
             while rest:
-                yield inflate.decompress(rest, _PIECE_BYTES)
+                try:
+                    piece = inflate.decompress(rest, _PIECE_BYTES)
+                except zlib.error:
+                    raise ReplyStoppedError(
+                        "MALFORMED", f"it is called {self._encoding} and cannot be unpacked"
+                    ) from None
+                yield piece
                 rest = inflate.unconsumed_tail
 
         return unpack

@@ -60,7 +60,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     Args:
         timeout_s: limit for connecting and, as a backstop, for silence.
-        offline: refuse every host but loopback.
+        offline: refuse every host but loopback, and every name that stands for another address.
         tls: the address is https; without it no certificates are loaded, and none is trusted.
         secrets: texts that are taken out of whatever the server sends back.
         ends: what ends an event of a reply; empty for a reply that is one document.
@@ -87,7 +87,7 @@ class Wire(httpx.AsyncBaseTransport):
             max_connections=2,
             keepalive_expiry=60.0,
             retries=0,
-            network_backend=TimedBackend(),
+            network_backend=TimedBackend(loopback_only=offline),
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         self.timeout = httpx.Timeout(timeout_s + 1.0, connect=min(0.8 * timeout_s, 10.0))

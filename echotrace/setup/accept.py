@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from echotrace.config.secrets import Secret, get_secret
 from echotrace.errors import MissingDependencyError, ProviderError, UsageError
 from echotrace.setup.providers import facts_of, provider_names
-from echotrace.setup.question import NONE, VENDOR, refuse_key
+from echotrace.setup.question import FIRST, NONE, VENDOR, refuse_key
+from echotrace.setup.questions import lists_models
 from echotrace.setup.speech_models import WHISPER, WHISPER_SIZES
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def accept(name: str, value: str, detected: Detected, answers: Answers) -> Answe
     if name == "key":
         return answers.with_key(key_of(answers.provider or "", value))
     if name == "model":
-        return replace(answers, model=check_model(value))
+        first = value == FIRST and lists_models(detected, answers)
+        return replace(answers, model=None if first else check_model(value))
     if name == "stt":
         return replace(answers, stt=check_engine(value, detected, answers))
     if name == "gold":

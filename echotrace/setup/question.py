@@ -8,8 +8,9 @@ from difflib import get_close_matches
 
 from echotrace.errors import UsageError
 
-__all__ = ["NONE", "VENDOR", "Option", "Question", "pick", "refuse_key"]
+__all__ = ["FIRST", "NONE", "VENDOR", "Option", "Question", "pick", "refuse_key"]
 
+FIRST = "first"
 NONE = "none"
 VENDOR = "vendor"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echotrace.setup.providers import ProviderFacts, facts_of, provider_names
-from echotrace.setup.question import NONE, VENDOR, Option, Question
+from echotrace.setup.question import FIRST, NONE, VENDOR, Option, Question
 from echotrace.setup.speech_models import (
     SPHINX_SECONDS_PER_MINUTE,
     WHISPER,
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from echotrace.setup.answers import Answers
     from echotrace.setup.detect import Detected
 
-__all__ = ["default_model", "default_provider", "needed", "question", "whisper_size"]
+__all__ = [
+    "default_model",
+    "default_provider",
+    "lists_models",
+    "needed",
+    "question",
+    "whisper_size",
+]
 
 
 def needed(name: str, detected: Detected, answers: Answers) -> bool:
@@ -84,11 +91,16 @@ def default_model(detected: Detected, answers: Answers) -> str | None:
         return answers.model
     if answers.provider == "ollama":
         return detected.ollama.models[0] if detected.ollama.models else None
+    if lists_models(detected, answers):
+        return None  # the server's own list decides
+    return facts_of(answers.provider or "").default_model
+
+
+def lists_models(detected: Detected, answers: Answers) -> bool:
+    """Whether the server is not the vendor's: a run without a model takes the first of its list."""
     facts = facts_of(answers.provider or "")
     address = answers.base_url or detected.addresses.get(facts.address_variable or "")
-    if facts.vendor_address is not None and address and not _is_vendors(address):
-        return None  # the server's own list decides
-    return facts.default_model
+    return facts.vendor_address is not None and bool(address) and not _is_vendors(address or "")
 
 
 def _is_vendors(address: str) -> bool:
@@ -239,13 +251,18 @@ def _model(detected: Detected, answers: Answers) -> Question:
     if facts.name == "ollama" and not detected.ollama.models:
         where = f" at {detected.ollama.address}" if detected.ollama.address else ""
         text = [f"Ollama{where}: {detected.ollama.problem}. Try: {detected.ollama.hint}"]
+    options = [Option(value=name) for name in names]
+    default = default_model(detected, answers)
+    if lists_models(detected, answers):
+        options.append(Option(value=FIRST, label="whichever the server lists first"))
+        default = default or FIRST
     return Question(
         name="model",
         title=f"Which model of {facts.name}?",
         flag="--model",
         text=tuple(text),
-        options=tuple(Option(value=name) for name in names),
-        default=default_model(detected, answers),
+        options=tuple(options),
+        default=default,
         open_ended=True,
     )
 

@@ -14,6 +14,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = Path(echotrace_package.__file__).parent / "demo"
 COMMAND = [sys.executable, "-W", "error", str(Path(sys.executable).with_name("echotrace"))]
 
+SHORT_MOCK = {"ECHOTRACE_LLM_PROBES": "1", "ECHOTRACE_LLM_MOCK_SEED": "8916"}
+"""For runs that are not about the mock: it is asked once, and its first draws are short."""
+
 
 @dataclass(frozen=True)
 class Result:

@@ -88,8 +88,13 @@ def test_a_server_that_fails_is_one_clear_line_and_nothing_is_kept(home, reply):
         assert "Traceback" not in result.stderr
         assert KEY not in result.stdout + result.stderr
         assert not list(home.rglob("*.sqlite3"))
-        asked(failing, home=home)
-        assert len(failing.uploads) == 2, "a failure is asked again, by the next run only"
+        assert len(failing.uploads) == 1
+
+
+def test_a_failure_is_asked_again_by_the_next_run_only(home):
+    with SttServer(lambda _: refusal(403, "no")) as failing:
+        assert [asked(failing, home=home).code for _ in range(2)] == [4, 4]
+        assert len(failing.uploads) == 2
 
 
 def test_audio_goes_nowhere_when_offline(home):

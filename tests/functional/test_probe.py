@@ -123,6 +123,8 @@ def test_a_whole_answer_hands_the_models_first_sentence_to_the_speech(probe):
             "300",
             "-n",
             "5",
+            "--spacing",
+            "0",
             "--json",
         )
     assert ran.code == 0, ran.stderr
@@ -390,7 +392,8 @@ def test_gates_judge_a_probe(probe, gate, code):
         (("llm", "--provider", "mock", "--prompt-file", "nowhere.txt"), 3, "nowhere.txt"),
         (("llm", "--provider", "openai", "--offline"), 4, "--offline"),
         (("pipeline", "--llm", ":x"), 2, "--llm"),
-        (("llm", "--provider", "openai", "--base-url", "ftp://x"), 2, "--llm-base-url"),
+        (("llm", "--provider", "openai", "--base-url", "ftp://x"), 2, "error: --base-url"),
+        (("tts", "--provider", "command:true", "--format", "mp3"), 2, "--format would have no"),
     ],
 )
 def test_what_cannot_be_probed_is_told_in_one_line_and_in_the_document(

@@ -177,9 +177,16 @@ def test_an_openai_server_by_flags(home):
     assert_key_is_nowhere((refused.stdout + refused.stderr).encode(), home)
 
 
-@pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["ctrl-c", "end-of-input"])
+LEAVING = [
+    *((CTRL_C, index) for index in range(len(GROQ_COURSE))),
+    *((CTRL_D, index) for index in (0, 2, 3)),  # a choice, what is typed unseen, a text
+]
+
+
 @pytest.mark.parametrize(
-    "index", range(len(GROQ_COURSE)), ids=[item[0][:12] for item in GROQ_COURSE]
+    ("key", "index"),
+    LEAVING,
+    ids=[f"{GROQ_COURSE[index][0][:12]}-{key!a}" for key, index in LEAVING],
 )
 def test_leaving_at_any_prompt_writes_nothing(home, groq, index, key):
     with terminal(home, "--skip-tests", GROQ_BASE_URL=groq.url) as screen:

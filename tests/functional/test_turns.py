@@ -152,9 +152,11 @@ ONE_SIDED = {
 
 
 def without_turns(home, call, make, reason, *gates, code=0):
+    """Judge what is made of 22 s of the call, with its one long silence from 32.8 to 38.4 s."""
     samples, rate_hz = call
+    part = samples[24 * rate_hz : 46 * rate_hz]
     path = home / "x.wav"
-    soundfile.write(path, make(samples[:, 0], samples[:, 1]), rate_hz)
+    soundfile.write(path, make(part[:, 0], part[:, 1]), rate_hz)
     document = heard(home, path, *gates, code=code)
     conversation = document["conversation"]
     assert conversation["status"] == "not_measurable"
@@ -189,8 +191,8 @@ def test_where_a_side_is_missing_nobody_says_that_nobody_spoke(tmp_path, call, c
 def test_two_files_that_never_overlap_are_no_conversation(tmp_path, call):
     samples, rate_hz = call
     for index, name in enumerate(("a.wav", "b.wav")):
-        soundfile.write(tmp_path / name, samples[:, index], rate_hz)
-    sides = ("--caller", "a.wav", "--agent", "b.wav", "--agent-offset-ms", "100000")
+        soundfile.write(tmp_path / name, samples[: 10 * rate_hz, index], rate_hz)
+    sides = ("--caller", "a.wav", "--agent", "b.wav", "--agent-offset-ms", "11000")
     document = heard(tmp_path, *sides)
     assert "do not overlap" in document["conversation"]["reason"]
     assert "--agent-offset-ms" in document["conversation"]["hint"]
@@ -198,24 +200,30 @@ def test_two_files_that_never_overlap_are_no_conversation(tmp_path, call):
     assert {"NO_OVERLAP", "TURNS_NOT_MEASURABLE"} <= codes(document)
 
 
+HOLD = {
+    "--max-heard-gap-ms": "9000",
+    "--max-yield-ms": "1000",
+    "--fail-on": "missed_responses > 0 or early_starts > 0",
+}
+FAIL = {"--max-heard-gap-ms": "3000", "--max-yield-ms": "100", "--max-dead-air-s": "3"}
+UNSURE = {"--max-heard-p50-ms": "9000", "--max-heard-p95-ms": "9000"}
+
+
 @pytest.mark.parametrize(
-    ("gates", "code"),
+    ("gates", "outcomes", "code"),
     [
-        (["--max-heard-gap-ms", "9000"], 0),
-        (["--max-heard-gap-ms", "3000"], 1),
-        (["--max-heard-p50-ms", "9000"], 8),
-        (["--max-heard-p95-ms", "9000"], 8),
-        (["--max-yield-ms", "1000"], 0),
-        (["--max-yield-ms", "100"], 1),
-        (["--max-dead-air-s", "3"], 1),
-        (["--fail-on", "missed_responses > 0 or early_starts > 0"], 0),
-        (["--max-heard-gap-ms", "inf"], 2),
+        (HOLD, ["pass"] * 3, 0),
+        (FAIL, ["fail"] * 3, 1),
+        (HOLD | UNSURE, ["not_enough_evidence"] * 2 + ["pass"] * 3, 8),
+        ({"--max-heard-gap-ms": "inf"}, None, 2),
     ],
 )
-def test_gates_on_the_conversation_decide_the_exit_code(tmp_path, gates, code):
-    document = heard(tmp_path, CALL, "--caller-channel", "left", *gates, code=code)
+def test_gates_on_the_conversation_decide_the_exit_code(tmp_path, gates, outcomes, code):
+    flags = [part for gate in gates.items() for part in gate]
+    document = heard(tmp_path, CALL, "--caller-channel", "left", *flags, code=code)
     if code != 2:
         assert document["conversation"]["status"] == "measured"
+        assert sorted(gate["outcome"] for gate in document["gates"]) == outcomes
 
 
 @pytest.mark.parametrize(

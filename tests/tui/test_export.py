@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from textual.widgets import Input
 
 from echotrace.model.report import Report
@@ -81,23 +80,37 @@ def test_another_name_takes_the_offer_back(tmp_path):
     assert "Replace the file" not in shown
 
 
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("", "name a file"),
-        (".", "is a folder"),
-        ("missing/report.json", "there is no folder"),
-        ("a\0b.json", "cannot be"),
-        ("~nobody-of-this-name/x.json", "cannot be used"),
-        ("x" * 300 + ".json", "annot be"),
-    ],
-)
-def test_a_path_that_cannot_be_used_says_why(tmp_path, monkeypatch, name, told):
+def test_a_path_that_cannot_be_used_says_why(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown, still_open = export(name)
-    assert still_open
-    assert told in shown
-    assert list(tmp_path.iterdir()) == []
+    app = saved_app(complete_report())
+    wrong = (
+        ("", "name a file"),
+        ("x" * 300 + ".json", "annot be"),
+        (".", "is a folder"),
+        ("a\0b.json", "cannot be"),
+        ("missing/report.json", "there is no folder"),
+        ("~nobody-of-this-name/x.json", "cannot be used"),
+    )
+
+    async def drive():
+        async with app.run_test(size=(120, 40)) as pilot:
+            await settled(pilot)
+            await pilot.press("e")
+            await until(pilot, lambda: app.screen.is_modal, "the dialog opens")
+            for name, told in wrong:
+                assert told not in problem(app)
+                app.screen.query_one(Input).value = name
+                await pilot.press("enter")
+                await until(pilot, lambda told=told: told in problem(app), told)
+                assert app.screen.is_modal
+                assert list(tmp_path.iterdir()) == []
+
+    asyncio.run(drive())
+
+
+def problem(app):
+    """What the dialog says of the path."""
+    return "\n".join(str(item.content) for item in app.screen.query("#problem"))
 
 
 def test_escape_writes_nothing(tmp_path, monkeypatch):

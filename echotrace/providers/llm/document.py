@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -41,7 +40,7 @@ async def document_error(
         begun: what of it was read already.
     """
     document = bytearray(begun)
-    with suppress(httpx.HTTPError, httpx.StreamError, ReplyStoppedError, zlib.error):
+    with suppress(httpx.HTTPError, httpx.StreamError, ReplyStoppedError):
         with anyio.move_on_after(_LIMIT_S):
             async with aclosing(pieces):
                 async for piece in pieces:

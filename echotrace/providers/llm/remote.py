@@ -19,6 +19,7 @@ from echotrace.errors import ProviderError
 from echotrace.providers.failures import Target, unknown_model
 from echotrace.providers.llm.base import Exchange, TokenEvent
 from echotrace.providers.llm.failures import LLM, broken_off, explain, stalled
+from echotrace.providers.scrub import holds_secret
 from echotrace.providers.wire import Wire, refused_address
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class RemoteProvider(ABC):
             model=access.model or "",
             host=access.address.shown,
             timeout_s=access.timeout_s,
-            key_name=access.key_name if access.key or access.key_needed else None,
+            key_name=access.key_name,
             secrets=self.secrets,
             pull=self.pulls_models,
         )
@@ -90,6 +91,8 @@ class RemoteProvider(ABC):
     async def prepare(self) -> None:
         """Take the first model of the server's list where none was named.
 
+        A name that holds a key is passed over, for the report would show it.
+
         Raises:
             ProviderError: the server cannot be asked for it, or has none.
         """
@@ -103,6 +106,7 @@ class RemoteProvider(ABC):
         if names is None:
             waited_s = round((time.perf_counter_ns() - begun_ns) / 1e9, 1)
             raise stalled(self.name, self.target.host, limit_s=waited_s)
+        names = tuple(name for name in names if not holds_secret(name, self.secrets))
         if not names:
             raise self._has_no_model()
         self.model = names[0]

@@ -64,7 +64,7 @@ def bad_reply(target: Target, why: str, *, code: str = "STT_MALFORMED") -> Provi
 
 
 def _too_large(exchange: Exchange, target: Target, sent_bytes: int) -> ProviderError:
-    said = said_by(exchange)
+    said = said_by(exchange, target.secrets)
     return ProviderError(
         f"{target.provider} finds {sent_bytes / 1e6:.2f} MB of audio too large (413)",
         why=f"the server says: {said}" if said else f"{target.host} does not tell its limit",

@@ -120,7 +120,7 @@ class RemoteEngine(ABC):
             model=remote.model,
             host=remote.address.shown,
             timeout_s=remote.timeout_s,
-            key_name=remote.key_name if remote.key or remote.key_needed else None,
+            key_name=remote.key_name,
             secrets=(remote.key,) if remote.key else (),
         )
         self._loop: LoopThread | None = None

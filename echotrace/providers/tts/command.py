@@ -1,26 +1,26 @@
 """Any program of this machine that writes sound to standard output, such as ``espeak-ng --stdout``.
 
-The command is split into words as a shell would, and no shell ever sees the text: it stands in one
-argument (``{text}``) or goes to standard input. The program has a process group of its own, and
-whatever is left of that group when the sound has ended, or nobody waits any more, is killed.
+The command is split into words as a shell would, and no shell ever sees the text: it is one
+argument (``{text}``) or goes to standard input. The program has a session and a process group of
+its own, and whatever is left of that group when the sound has ended, or nobody waits any more, is
+killed. A process that the program starts in yet another session (``setsid``, a daemon) is out of
+reach and lives on.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
-from itertools import pairwise
 from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from echotrace.config.describe import VENDOR_VARIABLES
-from echotrace.config.secrets import Secret
-from echotrace.errors import UsageError
 from echotrace.printable import printable
+from echotrace.providers.known_secrets import known_secrets
 from echotrace.providers.scrub import one_line, scrub
 from echotrace.providers.tts.base import AudioEvent, Exchange
+from echotrace.providers.tts.command_words import split_command, worded
 from echotrace.providers.tts.failures import (
     MAX_BYTES,
     command_failed,
@@ -40,16 +40,23 @@ if TYPE_CHECKING:
 
 __all__ = ["CommandSpeech"]
 
-_TEXT: Final = "{text}"
-_SHELLS: Final = frozenset(("sh", "ash", "bash", "dash", "fish", "ksh", "zsh"))
-_EXAMPLE: Final = "--tts 'command:espeak-ng --stdout'"
 _SECRET_ENDS: Final = ("_KEY", "_TOKEN")
+_END_LIMIT_S: Final = 2.0
+"""How long a program may go on after it closed its output."""
+_NOT_ENDED: Final = (
+    "TTS_NOT_ENDED",
+    "the program closed its output and did not end; it was killed, the sound is whole",
+)
 
 
 class CommandSpeech:
     """A local program as a synthesiser; see ``TtsProvider``.
 
-    The keys of the services that we know are not in its environment.
+    The keys of the services that we ask ourselves are not in its environment; others are, for it
+    may need one of its own vendor. None is shown of what it writes to standard error.
+
+    ``remark`` is a code and a sentence about the latest run that stand beside its figures: a
+    program that closed its output and did not end was killed, and its sound is whole all the same.
     """
 
     name = "command"
@@ -63,33 +70,17 @@ class CommandSpeech:
         self.model = printable(Path(arguments[0]).name or arguments[0])
         self.exchange: Exchange | None = None
         self.requests_sent = 0
+        self.remark: tuple[str, str] | None = None
 
     @classmethod
     def create(cls, model: str | None, settings: Settings) -> Self:
         """Split the command into words; nothing is started.
 
         Raises:
-            UsageError: there is no command, its quotes do not match, or a shell would read the
-                text as a part of its script.
+            UsageError: there is no command, its quotes do not match, or the text could be run.
         """
         del settings
-        try:
-            words = tuple(shlex.split(model or ""))
-        except ValueError as error:
-            raise _unusable(
-                "the command cannot be split into words", str(error).lower(), "check its quotes"
-            ) from None
-        if not words or not words[0]:
-            raise _unusable("'command:' names no program", "", _EXAMPLE)
-        if any("\0" in word for word in words):
-            raise _unusable("the command holds a NUL character", "", _EXAMPLE)
-        if _in_script(words):
-            raise _unusable(
-                "{text} stands inside the script of a shell",
-                "the text would be run as a part of it",
-                "give it as an argument of its own: sh -c 'espeak-ng --stdout \"$1\"' sh {text}",
-            )
-        return cls(words)
+        return cls(split_command(model or ""))
 
     def check(self) -> None:
         """Raise now when there is no such program, or it may not be started."""
@@ -109,7 +100,8 @@ class CommandSpeech:
         Raises:
             ProviderError: it cannot be started, failed, wrote nothing or does not end.
         """
-        words, spoken = self._worded(text)
+        words, spoken = worded(self._arguments, text)
+        self.remark = None
         exchange = self.exchange = Exchange(started_ns=perf_counter_ns())
         try:
             program = self._program = Program(words, spoken, _environment())
@@ -131,14 +123,19 @@ class CommandSpeech:
                 yield AudioEvent(kind="audio", at_ns=at_ns, data=data)
             exchange.uploaded_ns = program.fed_ns
             exchange.ended_ns = perf_counter_ns()
-            status = await program.ended()
-            said = self._said(program)
+            if total:  # whatever the program does from here on, the sound is whole
+                self.remark = _NOT_ENDED
+                yield AudioEvent(kind="done", at_ns=exchange.ended_ns)
+            status = await program.ended(_END_LIMIT_S if total else None)
+            if status is None:
+                return
+            self.remark = None
             if status:
-                raise command_failed(self.model, status, said)
+                raise command_failed(self.model, status, self._said(program))
             if not total:
                 why = "it ended well and wrote nothing to standard output"
+                said = self._said(program)
                 raise empty(self.model, f"{why}; it says: {said}" if said else why)
-            yield AudioEvent(kind="done", at_ns=exchange.ended_ns)
         finally:
             self._program = None
             program.kill()
@@ -149,50 +146,14 @@ class CommandSpeech:
         if program is not None:
             program.kill()
 
-    def _worded(self, text: str) -> tuple[list[str], bytes | None]:
-        """Return the words to start and what goes to standard input, None for nothing."""
-        if not any(_TEXT in word for word in self._arguments):
-            return list(self._arguments), f"{text}\n".encode("utf-8", "replace")
-        plain = "".join(sign if sign.isprintable() else " " for sign in text)
-        plain = plain.encode("utf-8", "replace").decode()
-        # a model wrote the text: a leading dash would make an option of it
-        alone = f" {plain}" if plain.startswith("-") else plain
-        return [
-            alone if word == _TEXT else word.replace(_TEXT, plain) for word in self._arguments
-        ], None
-
     def _said(self, program: Program) -> str:
         """Return the last lines that the program wrote to standard error, as one line."""
-        secrets = tuple(Secret(name, value) for name, value in _secret_variables().items())
         lines = program.complaints().decode("utf-8", "replace").splitlines()
         last = [line for line in lines if line.strip()][-3:]
-        return one_line(scrub("; ".join(last), secrets))
-
-
-def _in_script(words: tuple[str, ...]) -> bool:
-    """Whether the text would stand in what a shell runs: the word after its option -c."""
-    shell = False
-    for before, word in pairwise(words):
-        shell = shell or Path(before).name in _SHELLS
-        is_option = before.startswith("-") and not before.startswith("--") and "c" in before
-        if shell and is_option and _TEXT in word:
-            return True
-    return False
-
-
-def _secret_variables() -> dict[str, str]:
-    return {
-        name: value
-        for name in VENDOR_VARIABLES
-        if name.endswith(_SECRET_ENDS) and (value := os.environ.get(name, "").strip())
-    }
+        return one_line(scrub("; ".join(last), known_secrets(os.environ)))
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without the keys: a program of this machine needs none."""
+    """Return our environment without our keys: no program of this machine needs them."""
     hidden = {name for name in VENDOR_VARIABLES if name.endswith(_SECRET_ENDS)}
     return {name: value for name, value in os.environ.items() if name not in hidden}
-
-
-def _unusable(what: str, why: str, hint: str) -> UsageError:
-    return UsageError(what, why=why, hint=hint, code="TTS_COMMAND")

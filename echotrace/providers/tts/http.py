@@ -109,7 +109,7 @@ class HttpSpeech(ABC):
             model=server.model,
             host=server.address.shown,
             timeout_s=server.timeout_s,
-            key_name=server.key_name if server.key is not None or server.key_needed else None,
+            key_name=server.key_name,
             secrets=server.secrets,
         )
 
@@ -194,7 +194,8 @@ class HttpSpeech(ABC):
                 break
         exchange.body = scrub(said[:_MAX_QUOTED].decode("utf-8", "replace"), self._server.secrets)
         why = "the server answered with one JSON document"
-        return not_audio(self.name, f"{why}: {said_by(exchange)}" if said else why)
+        text = said_by(exchange, self._server.secrets)
+        return not_audio(self.name, f"{why}: {text}" if text else why)
 
     async def _explain(self, fault: Exception) -> ProviderError:
         error = explain(fault, self.exchange, self._target)

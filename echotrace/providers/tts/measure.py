@@ -35,7 +35,8 @@ async def take_sample(
     ``ttfa_ms`` is ``ttfb_ms + leading_silence_ms``, what a player hears that begins with the first
     byte of sound; when the first audible sample of uncompressed sound came later than that, it is
     the time at which it came, and from 1 ms on the sample has the code ``TTS_STARVED``. Where noise
-    hides the beginning the code is ``TTS_ONSET_ESTIMATED``. Both say why and leave it ``ok``.
+    hides the beginning the code is ``TTS_ONSET_ESTIMATED``. Both say why and leave it ``ok``, and
+    so does ``TTS_NOT_ENDED`` of a program that had spoken and went on.
 
     Args:
         provider: who is asked.
@@ -77,7 +78,11 @@ async def take_sample(
         ("done", received.done_ns),
     )
     status = "ok" if error is None else "cut" if error.code in _CUTS else "failed"
-    told = [*([] if error is None else [(error.code, _reason(error))]), *judged.notes]
+    told = [
+        *([] if error is None else [(error.code, _reason(error))]),
+        *judged.notes,
+        *_remarks(provider),
+    ]
     sample = TtsSample(
         index=due.index,
         cold=due.cold,
@@ -152,6 +157,12 @@ def _reused(provider: TtsProvider, exchange: Exchange | None) -> bool | None:
     if provider.sent_to is None or exchange is None or exchange.sent_ns is None:
         return None
     return exchange.reused
+
+
+def _remarks(provider: TtsProvider) -> list[tuple[str, str]]:
+    """Return what a provider adds to a run that it has ended; see ``CommandSpeech.remark``."""
+    remark = getattr(provider, "remark", None)
+    return [] if remark is None else [remark]
 
 
 def _label(provider: TtsProvider) -> str:

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from echotrace.providers.plugin_faults import PLUGIN_FAULTS, PluginFaults
-from echotrace.providers.tts.base import AudioEvent, Exchange, PcmFormat, TtsProvider
+from echotrace.providers.plugin_faults import PluginFaults
+from echotrace.providers.plugin_service import PluginService
+from echotrace.providers.tts.base import AudioEvent, PcmFormat
+from echotrace.providers.tts.failures import offline_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from echotrace.config.secrets import Secret
-    from echotrace.errors import ProviderError
+    from echotrace.config.settings import Settings
     from echotrace.plugins import PluginRef
 
-__all__ = ["PluginSpeech"]
+__all__ = ["PluginSpeech", "load_plugin"]
 
 _KINDS: Final = ("sent", "audio", "done")
 
 
-class PluginSpeech:
+def load_plugin(ref: PluginRef, rest: str | None, settings: Settings) -> PluginSpeech:
+    """Import and make a plug-in's synthesiser, and check it.
+
+    Raises:
+        UsageError, ConfigError: it refuses its model's name or its settings.
+        ProviderError: it cannot be asked, or it is broken.
+    """
+    faults = PluginFaults(ref, what="speech synthesiser", code="TTS_PROVIDER_BROKEN")
+    inner = faults.around(lambda: ref.load().create(rest, settings))
+    provider = PluginSpeech(inner, faults, offline=settings.offline, refuse=offline_error)
+    provider.check()
+    return provider
+
+
+class PluginSpeech(PluginService):
     """Stands before a plug-in's synthesiser and keeps its faults in."""
-
-    def __init__(self, inner: TtsProvider, ref: PluginRef) -> None:
-        self._inner = inner
-        self._faults = PluginFaults(ref, what="speech synthesiser", code="TTS_PROVIDER_BROKEN")
-
-    @property
-    def name(self) -> str:
-        """The provider's name."""
-        value: str = self._faults.member(self._inner, "name", (str,))
-        return value
-
-    @property
-    def model(self) -> str | None:
-        """The model's name."""
-        value: str | None = self._faults.member(self._inner, "model", (str, type(None)))
-        return value
 
     @property
     def voice(self) -> str | None:
@@ -51,63 +49,25 @@ class PluginSpeech:
         value: PcmFormat | None = self._faults.member(self._inner, "pcm", (PcmFormat, type(None)))
         return value
 
-    @property
-    def sent_to(self) -> str | None:
-        """Host and port that the text goes to."""
-        value: str | None = self._faults.member(self._inner, "sent_to", (str, type(None)))
-        return value
-
-    @property
-    def exchange(self) -> Exchange | None:
-        """The latest exchange."""
-        value: Exchange | None = self._faults.member(
-            self._inner, "exchange", (Exchange, type(None))
-        )
-        return value
-
-    @property
-    def requests_sent(self) -> int:
-        """How many texts have gone out so far."""
-        value: int = self._faults.member(self._inner, "requests_sent", (int,))
-        return value
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The keys of the environment, which no text may show."""
-        return self._faults.secrets
-
     def check(self) -> None:
         """Raise now what stands against asking."""
-        self._faults.around(self._inner.check)
+        super().check()
+        _ = self.voice, self.pcm
 
-    async def synthesize(self, text: str) -> AsyncGenerator[AudioEvent, None]:
+    def synthesize(self, text: str) -> AsyncGenerator[AudioEvent, None]:
         """Ask once and yield what comes back, as far as it is what it should be."""
-        told: ProviderError | None = None
-        try:
-            async with aclosing(self._faults.generator(self._inner.synthesize(text))) as events:
-                async for event in events:
-                    if (wrong := _wrong(event)) is not None:
-                        raise self._faults.broken(wrong)
-                    yield event
-        except PLUGIN_FAULTS as error:
-            told = self._faults.in_a_request(error)
-        if told is not None:
-            raise told
-
-    async def close(self) -> None:
-        """Close it; a fault in that changes no figure and is not told."""
-        with suppress(*PLUGIN_FAULTS):
-            await self._inner.close()
+        return self._faults.events(lambda: self._inner.synthesize(text), _wrong)
 
 
 def _wrong(event: Any) -> str | None:
     """Say what is wrong with an event; None when it can be used."""
     if not isinstance(event, AudioEvent):
         return f"it gave a {type(event).__name__} instead of an AudioEvent"
-    if event.kind not in _KINDS:
-        return f"it gave an event of the unknown kind {str(event.kind)[:40]!r}"
-    at_ns: Any = event.at_ns
+    kind: Any = event.kind
+    if not isinstance(kind, str) or kind not in _KINDS:
+        shown = repr(kind[:40]) if isinstance(kind, str) else type(kind).__name__
+        return f"it gave an event of the unknown kind {shown}"
     data: Any = event.data
-    if not isinstance(at_ns, int) or not isinstance(data, bytes):
-        return "it gave an event without a time or with data that are no bytes"
+    if not isinstance(data, bytes):
+        return "it gave an event with data that are no bytes"
     return None

@@ -7,6 +7,7 @@ task or a thread that could outlive the run.
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -28,6 +29,9 @@ _LONGEST_PAUSE_S: Final = 0.02
 
 class Program:
     """A program that was started in a session of its own.
+
+    Its process group is killed at the end. A child that left that group by a session of its own
+    (``setsid``) is not found again and lives on.
 
     ``started_ns`` is when the system had started it, ``fed_ns`` when the last of its text had gone
     in or it had closed its input; both are ``time.perf_counter_ns()``.
@@ -93,13 +97,19 @@ class Program:
                     self._feed()
         return data, came_ns
 
-    async def ended(self) -> int:
-        """Wait until it has ended, and return its status as ``subprocess`` gives it."""
+    async def ended(self, limit_s: float | None = None) -> int | None:
+        """Wait until it has ended, and return its status as ``subprocess`` gives it.
+
+        None when it goes on after ``limit_s``; without a limit it is waited for.
+        """
         import anyio
 
         pause = 0.0005
+        end = math.inf if limit_s is None else anyio.current_time() + limit_s
         while (status := self._process.poll()) is None:
             self._hear()
+            if anyio.current_time() >= end:
+                return None
             await anyio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
         self._hear()

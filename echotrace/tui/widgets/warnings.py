@@ -81,7 +81,9 @@ def _findings(run: RunState | None) -> tuple[Finding, ...]:
         return found
     error = run.error
     if not isinstance(error, EchoTraceError):
-        message = f"the run failed inside EchoTrace: {type(error).__name__}: {error}"
+        from echotrace.providers.known_secrets import unexpected
+
+        message = f"the run failed inside EchoTrace: {unexpected(error)}"
         hint = "run the same command with --no-tui --debug and report what it prints"
         return (
             Finding(code="INTERNAL_ERROR", severity=Severity.CRITICAL, message=message, hint=hint),

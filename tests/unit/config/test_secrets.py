@@ -221,6 +221,10 @@ def _coded(value):
         html.escape(value, quote=False),
         base64.b64encode(value.encode()).decode().rstrip("="),
         base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
+        value.upper(),
+        value.lower(),
+        value.encode().hex(),
+        value.encode().hex().upper(),
     ]
 
 
@@ -238,6 +242,11 @@ def test_redact_leaves_no_form_of_a_secret(value, between):
     clean = redact(text, [Secret(NAME, value), None])
     assert REDACTED in clean
     assert all(form not in clean for form in forms)
+
+
+@pytest.mark.parametrize("text", ["none", "NONE", "None of it", "6e6f6e65"])
+def test_a_short_secret_is_hidden_only_as_it_is(text):
+    assert redact(text, [Secret(NAME, "none")]) == text.replace("none", REDACTED)
 
 
 @given(SECRETS, st.binary(max_size=5), st.binary(max_size=5))

@@ -262,7 +262,7 @@ FAULTS = [
         "sse",
         Reply(steps=(word(),), headers=(("Content-Encoding", "gzip"),)),
         "LLM_MALFORMED",
-        "no valid event",
+        "it is called gzip and cannot be unpacked",
     ),
     (
         "unasked brotli",

@@ -6,9 +6,8 @@ import sys
 import pytest
 
 from echotrace.config.paths import secrets_file
-from echotrace.errors import ConfigError, MissingDependencyError, ProviderError, UsageError
+from echotrace.errors import ConfigError, ProviderError, UsageError
 from echotrace.providers.tts.choose import build, choose
-from tests.fakes.distribution import install
 from tests.fakes.llm_key import KEY
 from tests.fakes.tts_servers import SpeechServer, spoken, voice, wav
 
@@ -132,51 +131,6 @@ def test_bad_certificates_are_named_when_the_client_is_made(
     with pytest.raises(ConfigError) as caught:
         build(choose(settings), settings)
     assert caught.value.code == "BAD_CERTIFICATES"
-
-
-OTHER = """
-class Voice:
-    name, model, voice, pcm, sent_to, exchange = "other", "m", "v", None, None, None
-    requests_sent = 0
-
-    @classmethod
-    def create(cls, model, settings):
-        {create}
-
-    def check(self):
-        {check}
-"""
-
-
-@pytest.mark.parametrize(
-    ("create", "check"),
-    [
-        ("return cls()", "pass"),
-        ("raise RuntimeError('no\\nwheel')", "pass"),
-        ("return cls()", "raise KeyError('x')"),
-        ("return None", "pass"),
-    ],
-    ids=["whole", "not made", "not checked", "nothing made"],
-)
-def test_a_plug_in_is_found_and_its_faults_are_its_own(
-    make_settings, monkeypatch, tmp_path, create, check
-):
-    package = "otherspeech"
-    folder = tmp_path / "site"
-    source = OTHER.format(create=create, check=check)
-    install(folder, package, "tts", {"other": "Voice"}, source)
-    monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(sys.modules, package, raising=False)
-    if (create, check) == ("return cls()", "pass"):
-        choice = choose(make_settings("other:any"))
-        assert (choice.model, choice.voice, choice.blocked) == ("m", "v", None)
-        assert build(choice, make_settings("other:any")).name == "other"
-        return
-    with pytest.raises(MissingDependencyError) as caught:
-        choose(make_settings("other"))
-    assert caught.value.code == "PROVIDER_BROKEN"
-    assert f"package {package!r}" in caught.value.what
-    assert package in caught.value.hint
 
 
 def test_choosing_loads_no_http_library():

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import sys
+import threading
 
 import httpcore
 import httpx
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from echotrace.providers.exchange import Exchange
 from echotrace.providers.failures import Kind, Target, by_wire, chain_of
 from echotrace.providers.network import STAGGER_S, TimedBackend, alternate, recording
-from echotrace.providers.reply_body import as_httpx_errors
+from echotrace.providers.reply_body import ReplyStoppedError, as_httpx_errors
 from tests.fakes.timed_server import TimedServer, Timing
 
 QUICK = Timing(tls_ms=0, first_byte_ms=0, reasoning_ms=None, answer_ms=0, token_ms=0, answer=("a",))
@@ -117,6 +118,138 @@ def test_dns_that_does_not_answer_is_called_dns():
     with pytest.raises(httpx.ConnectTimeout) as caught:
         asyncio.run(connect(1, TimedBackend(never), timeout_s=0.05))
     assert code_of(caught.value) == "LLM_DNS"
+
+
+class Lookups:
+    """The system's lookups, answered by the test; they wait while ``silent``."""
+
+    def __init__(self):
+        self.begun, self.go, self.ended = (threading.Event() for _ in range(3))
+        self.addresses = ()
+        self.silent = False
+
+    def __call__(self, host, port, *_, **__):
+        self.begun.set()
+        if self.silent:
+            self.go.wait(10)
+        self.ended.set()
+        if not self.addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, (address, port)) for address in self.addresses]
+
+
+@pytest.fixture
+def lookups(monkeypatch):
+    made = Lookups()
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", made)
+        yield made
+        made.go.set()
+
+
+def through_the_pool(asker, port, **more):
+    """Ask by name, as a provider would; return the failure's code and the exchange."""
+
+    async def ask():
+        async with asker(f"http://name.test:{port}", **more) as one:
+            with pytest.raises((httpx.HTTPError, ReplyStoppedError)) as caught:
+                await one.read()
+            return code_of(caught.value), one.wire.exchange
+
+    return asyncio.run(ask())
+
+
+@loopback_net
+def test_a_name_whose_addresses_all_refuse_is_refused(asker, lookups, nobody):
+    lookups.addresses = ("127.0.0.1", "127.0.0.2")
+    code, exchange = through_the_pool(asker, nobody)
+    assert code == "LLM_CONNECTION_REFUSED"
+    assert exchange.dns_end_ns < exchange.connect_start_ns
+
+
+def test_a_name_with_one_address_that_refuses_is_refused(asker, lookups, nobody):
+    lookups.addresses = ("127.0.0.1",)
+    assert through_the_pool(asker, nobody)[0] == "LLM_CONNECTION_REFUSED"
+
+
+def test_a_name_that_nobody_knows_is_dns(asker, lookups):
+    code, exchange = through_the_pool(asker, 1)
+    assert code == "LLM_DNS"
+    assert exchange.dns_end_ns is None
+
+
+@loopback_net
+def test_addresses_that_stay_silent_are_no_fault_of_dns(asker, lookups):
+    lookups.addresses = ("127.0.0.2", "127.0.0.2", "127.0.0.3")
+    with silent_address("127.0.0.2", 0) as port, silent_address("127.0.0.3", port):
+        assert through_the_pool(asker, port, timeout_s=0.1)[0] == "LLM_CONNECT_TIMEOUT"
+
+
+def test_a_silent_dns_is_dns_and_nobody_waits_for_it(asker, lookups):
+    lookups.silent = True
+    code, exchange = through_the_pool(asker, 1, timeout_s=0.1)
+    assert not lookups.ended.is_set()
+    assert code == "LLM_DNS"
+    assert exchange.dns_start_ns is not None
+    assert exchange.dns_end_ns is exchange.connect_start_ns is None
+
+
+def test_who_is_stopped_does_not_wait_for_dns_and_its_late_answer_harms_nobody(lookups):
+    lookups.silent = True
+
+    async def stop():
+        asking = asyncio.create_task(connect(1))
+        while not lookups.begun.is_set():  # noqa: ASYNC110 - it is a thread's, not a task's
+            await asyncio.sleep(0.001)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(stop())
+    assert not lookups.ended.is_set()
+    (thread,) = [one for one in threading.enumerate() if one.name == "lookup of name.test"]
+    assert thread.daemon
+    lookups.go.set()
+    thread.join(10)  # a fault in it fails this test
+    assert lookups.ended.is_set()
+
+
+def test_an_answer_after_the_limit_harms_nobody(lookups):
+    lookups.silent = True
+    faults = []
+
+    async def ask():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        with pytest.raises(httpx.ConnectTimeout):
+            await connect(1, timeout_s=0.05)
+        (thread,) = [one for one in threading.enumerate() if one.name == "lookup of name.test"]
+        lookups.go.set()
+        await asyncio.to_thread(thread.join, 10)
+        await asyncio.sleep(0)  # what the thread left behind is taken up
+
+    asyncio.run(ask())
+    assert lookups.ended.is_set()
+    assert faults == []
+
+
+def test_offline_a_name_leads_nowhere_but_here(asker, lookups, listening):
+    lookups.addresses = ("192.0.2.2", "192.0.2.3")
+
+    async def ask():
+        async with asker(f"http://evil.localhost:{listening}", offline=True) as one:
+            with pytest.raises(ReplyStoppedError, match=r"192\.0\.2\.2, where evil\.localhost"):
+                await one.read()
+            return one.wire.exchange
+
+    exchange = asyncio.run(ask())
+    assert exchange.dns_end_ns is not None
+    assert exchange.connect_start_ns is exchange.sent_ns is None
+
+
+def test_offline_the_address_of_this_machine_is_taken_among_others(listening):
+    backend = TimedBackend(resolver("192.0.2.2", "127.0.0.1"), loopback_only=True)
+    assert asyncio.run(connect(listening, backend))[1] == "127.0.0.1"
 
 
 def test_a_refused_address(nobody):
