@@ -254,6 +254,7 @@ def test_enter_lets_a_panel_fill_the_screen_and_gives_it_back():
 
 def test_tab_and_arrows_reach_the_last_line_of_every_panel():
     app = saved_app(complete_report())
+    app.animation_level = "none"
 
     async def drive():
         async with app.run_test(size=(80, 24)) as pilot:

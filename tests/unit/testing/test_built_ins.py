@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from echotrace.config.settings import LlmSettings, Settings, TtsSettings
+from echotrace.providers.llm.mock import MockProvider
 from echotrace.testing import LlmConformance, TtsConformance
 from tests.fakes.llm_key import KEY
 from tests.fakes.llm_servers import LlmServer, groq_answer, ollama_answer, openai_answer
@@ -96,6 +97,10 @@ class TestCommand(TtsConformance):
 
 class TestMock(LlmConformance):
     name = "mock"
-    # a seed whose first draws are short: the mock really waits
-    settings = Settings(llm=LlmSettings(mock_seed=8916))
+
+    @pytest.fixture(autouse=True)
+    def _waits_little(self, monkeypatch):
+        """The mock really waits for what it draws."""
+        monkeypatch.setitem(MockProvider.__init__.__kwdefaults__, "ttft_range_ms", (40.0, 100.0))
+
     test_an_error_is_of_echotrace_and_holds_no_secret = None  # it never fails

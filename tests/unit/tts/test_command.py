@@ -266,7 +266,7 @@ def test_whoever_goes_away_takes_the_program_along(make_settings, script, tell, 
     for pid in (program, child):
         wait_until_gone(pid)
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(program, os.WNOHANG)  # reaped already
 
 
 def test_ctrl_c_ends_the_program_too(script, tell):
