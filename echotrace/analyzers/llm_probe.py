@@ -10,10 +10,10 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from echotrace.analyzers.probing.figures import Figures, unavailable
-from echotrace.analyzers.probing.findings import series_findings
+from echotrace.analyzers.probing.findings import series_findings, slow_for_voice
 from echotrace.analyzers.probing.prompts import NO_WORDS, prompt_of
 from echotrace.analyzers.probing.series import Plan, Series, reason_of, run_series
 from echotrace.analyzers.probing.stage import (
@@ -26,7 +26,7 @@ from echotrace.analyzers.probing.stage import (
     time_of,
 )
 from echotrace.errors import ProviderError
-from echotrace.model.measure import Finding, Measurement, Severity, Status
+from echotrace.model.measure import Finding, Measurement, Severity
 from echotrace.model.outcome import Inputs, Outcome
 from echotrace.model.report import LlmProbe, LlmSample
 from echotrace.providers.llm.choose import Choice, build, choose
@@ -53,7 +53,6 @@ _UNITS: Mapping[str, str] = {
     "token_gap_ms": "ms",
     "network_ms": "ms",
 }
-VOICE_TTFT_MS: Final = 700.0
 _COLD = "the first request: connection set-up, perhaps the model's load, and the answer"
 _COLD_AGAIN = "the cold request, which was made again over the connection of one that failed"
 
@@ -221,7 +220,7 @@ def _outcome(
     figures = Figures(asked=settings.llm.probes, simulated=first.simulated)
     warm = series.warm
     medians = _medians(figures, warm)
-    findings += _slow_for_voice(medians["ttft_ms"], settings)
+    findings += slow_for_voice(medians["ttft_ms"], settings)
     return Outcome(
         LlmProbe(
             provider=first.name,
@@ -240,22 +239,6 @@ def _outcome(
             sent_to=first.sent_to if sent else None,
         ),
         tuple(findings),
-    )
-
-
-def _slow_for_voice(ttft: Measurement, settings: Settings) -> tuple[Finding, ...]:
-    """Say that a time which is good for a text chat is not for a call (the metrics page)."""
-    good = ttft.value is not None and ttft.value <= settings.thresholds.ttft_good_ms
-    if ttft.status is not Status.MEASURED or not good or (ttft.value or 0.0) <= VOICE_TTFT_MS:
-        return ()
-    return (
-        Finding(
-            code="TTFT_SLOW_FOR_VOICE",
-            severity=Severity.INFO,
-            message=f"a first token after {ttft.value:,.0f} ms is slow for a voice agent, "
-            f"whose callers notice more than {VOICE_TTFT_MS:.0f} ms",
-            hint="a smaller model, a shorter system prompt, or a region closer to the agent",
-        ),
     )
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.analyzers.probing.series import reason_of
-from echotrace.model.measure import Finding, Severity
+from echotrace.model.measure import Finding, Severity, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from echotrace.analyzers.probing.series import Series
+    from echotrace.config.settings import Settings
     from echotrace.errors import ProviderError
+    from echotrace.model.measure import Measurement
     from echotrace.model.probes import RequestSample
 
-__all__ = ["series_findings"]
+__all__ = ["series_findings", "slow_for_voice"]
 
+_VOICE_TTFT_MS: Final = 700.0
 _SET_UP = ("dns", "connect", "tls")
 
 
@@ -89,3 +92,19 @@ def _reconnected(prefix: str, series: Series[Any]) -> Iterator[Finding]:
 
 def _set_up_ms(sample: RequestSample) -> float:
     return sum(phase.duration_ms for phase in sample.phases if phase.name in _SET_UP)
+
+
+def slow_for_voice(ttft: Measurement, settings: Settings) -> tuple[Finding, ...]:
+    """Say that a time which is good for a text chat is not for a call (the metrics page)."""
+    good = ttft.value is not None and ttft.value <= settings.thresholds.ttft_good_ms
+    if ttft.status is not Status.MEASURED or not good or (ttft.value or 0.0) <= _VOICE_TTFT_MS:
+        return ()
+    return (
+        Finding(
+            code="TTFT_SLOW_FOR_VOICE",
+            severity=Severity.INFO,
+            message=f"a first token after {ttft.value:,.0f} ms is slow for a voice agent, "
+            f"whose callers notice more than {_VOICE_TTFT_MS:.0f} ms",
+            hint="a smaller model, a shorter system prompt, or a region closer to the agent",
+        ),
+    )
