@@ -16,8 +16,8 @@ from echotrace.aggregator.sent_audio import heard_by
 from echotrace.model.cost import Cost, CostItem
 from echotrace.model.measure import Measurement, Status
 from echotrace.model.probes import RequestSample
-from echotrace.pricing import Price, PriceTable, built_in_prices, host_of
-from echotrace.providers.address import is_loopback
+from echotrace.pricing import Price, PriceTable, built_in_prices
+from echotrace.providers.address import stays_here
 from echotrace.stats.percentiles import counted
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class _Use:
     @property
     def is_local(self) -> bool:
         """Whether it was asked at an address that can only mean this machine."""
-        return self.sent_to is not None and is_loopback(host_of(self.sent_to))
+        return self.sent_to is not None and stays_here(self.sent_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

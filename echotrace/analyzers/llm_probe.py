@@ -13,7 +13,12 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from echotrace.analyzers.probing.figures import Figures, unavailable
-from echotrace.analyzers.probing.findings import series_findings, slow_for_voice
+from echotrace.analyzers.probing.findings import (
+    sent_finding,
+    series_findings,
+    slow_for_voice,
+    unavailable_finding,
+)
 from echotrace.analyzers.probing.prompts import NO_WORDS, prompt_of
 from echotrace.analyzers.probing.series import Plan, Series, reason_of, run_series
 from echotrace.analyzers.probing.stage import (
@@ -22,11 +27,10 @@ from echotrace.analyzers.probing.stage import (
     fail_stage,
     load_backend,
     mark_stage,
-    stays_here,
     time_of,
 )
 from echotrace.errors import ProviderError
-from echotrace.model.measure import Finding, Measurement, Severity
+from echotrace.model.measure import Finding, Measurement
 from echotrace.model.outcome import Inputs, Outcome
 from echotrace.model.report import LlmProbe, LlmSample
 from echotrace.providers.llm.choose import Choice, build, choose
@@ -210,7 +214,7 @@ def _outcome(
     sent = sum(provider.requests_sent for provider in dict.fromkeys(providers))
     findings = [*choice.findings, *_sent_to(sent, providers[0].sent_to, prompt)]
     if not series.warm:
-        error = series.ended_by or (series.errors or (None,))[0]
+        error = series.error
         if error is None:
             raise RuntimeError("a series without samples has no error")
         failed = _unavailable(choice, error, settings, prompt, series, providers)
@@ -310,8 +314,8 @@ def _cold(series: Series[LlmSample], provider: LlmProvider) -> dict[str, Any]:
         nothing = Measurement.not_run("ms", "the mock has no connection to warm up")
         return {"warm_up_ms": nothing, "cold_ttft_ms": nothing}
     cold = series.cold
-    error = series.ended_by or (series.errors or (None,))[0]
     if cold is None:
+        error = series.error
         lost = Measurement.unavailable("ms", reason_of(error) if error else "it did not run")
         return {"warm_up_ms": lost, "cold_ttft_ms": lost}
     figures = Figures()
@@ -356,18 +360,10 @@ def _unavailable(
         system_source=prompt.system_source if prompt else "built-in",
         sent_to=first.sent_to if first and sent else None,
     )
-    finding = Finding(
-        code="LLM_UNAVAILABLE",
-        severity=Severity.WARNING,
-        message=f"{reason} [{error.code}]",
-        hint=error.hint or None,
-    )
-    return Outcome(probe, (finding,))
+    return Outcome(probe, (unavailable_finding("LLM", error),))
 
 
 def _sent_to(sent: int, host: str | None, prompt: Prompt) -> tuple[Finding, ...]:
-    if host is None or not sent or stays_here(host):
-        return ()
     what = {
         "built-in": "EchoTrace's built-in prompt",
         "file": "the prompt of your file",
@@ -380,12 +376,4 @@ def _sent_to(sent: int, host: str | None, prompt: Prompt) -> tuple[Finding, ...]
         if prompt.source == "call"
         else "no words and no audio of the recording did"
     )
-    return (
-        Finding(
-            code="SENT_TO",
-            severity=Severity.INFO,
-            message=f"{sent} {'request' if sent == 1 else 'requests'} with {what} went to {host}; "
-            + rest,
-            hint="--offline keeps everything on this machine",
-        ),
-    )
+    return sent_finding(sent, host, f"with {what} went to {{host}}; {rest}")

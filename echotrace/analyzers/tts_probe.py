@@ -14,7 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from echotrace.analyzers.probing.figures import Figures, unavailable
-from echotrace.analyzers.probing.findings import series_findings
+from echotrace.analyzers.probing.findings import (
+    sent_finding,
+    series_findings,
+    unavailable_finding,
+)
 from echotrace.analyzers.probing.series import Plan, Series, reason_of, run_series
 from echotrace.analyzers.probing.stage import (
     MEASURING,
@@ -22,7 +26,6 @@ from echotrace.analyzers.probing.stage import (
     fail_stage,
     load_backend,
     mark_stage,
-    stays_here,
     time_of,
 )
 from echotrace.errors import ProviderError, UsageError
@@ -205,7 +208,7 @@ def _outcome(
     sent = sum(provider.requests_sent for provider in providers)
     findings = [*choice.findings, *_sent_to(sent, first.sent_to, source)]
     if not series.warm:
-        error = series.ended_by or (series.errors or (None,))[0]
+        error = series.error
         if error is None:
             raise RuntimeError("a series without samples has no error")
         failed = _unavailable(choice, error, settings, source, series, providers)
@@ -284,7 +287,7 @@ def _measured(figures: Figures, warm: tuple[TtsSample, ...]) -> dict[str, Any]:
 def _cold(series: Series[TtsSample]) -> Measurement:
     cold = series.cold
     if cold is None:
-        error = series.ended_by or (series.errors or (None,))[0]
+        error = series.error
         return Measurement.unavailable("ms", reason_of(error) if error else "it did not run")
     return Figures().once(
         time_of(cold),
@@ -317,13 +320,7 @@ def _unavailable(
         text_source=source,
         sent_to=first.sent_to if first and sent else None,
     )
-    finding = Finding(
-        code="TTS_UNAVAILABLE",
-        severity=Severity.WARNING,
-        message=f"{reason} [{error.code}]",
-        hint=error.hint or None,
-    )
-    return Outcome(probe, (finding,))
+    return Outcome(probe, (unavailable_finding("TTS", error),))
 
 
 def _starved(warm: tuple[TtsSample, ...]) -> tuple[Finding, ...]:
@@ -343,19 +340,10 @@ def _starved(warm: tuple[TtsSample, ...]) -> tuple[Finding, ...]:
 
 
 def _sent_to(sent: int, host: str | None, source: str) -> tuple[Finding, ...]:
-    if host is None or not sent or stays_here(host):
-        return ()
     what = {
         "built-in": "EchoTrace's built-in sentence",
         "llm": "what the probed language model answered",
         "flag": "your text",
     }.get(source, "your text")
-    return (
-        Finding(
-            code="SENT_TO",
-            severity=Severity.INFO,
-            message=f"{sent} {'request' if sent == 1 else 'requests'} for speech went to {host}: "
-            f"{what}; no audio of the recording did",
-            hint="--offline keeps everything on this machine",
-        ),
-    )
+    told = f"for speech went to {{host}}: {what}; no audio of the recording did"
+    return sent_finding(sent, host, told)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from echotrace.config.values import address_problem
 from echotrace.errors import ConfigError
 
-__all__ = ["Address", "is_loopback", "parse_address"]
+__all__ = ["Address", "is_loopback", "parse_address", "stays_here"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,17 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)  # ::ffff:127.0.0.1, before Python 3.13
     return address.is_loopback if mapped is None else bool(mapped.is_loopback)
+
+
+def stays_here(sent_to: str | None) -> bool:
+    """Whether ``host`` or ``host:port`` can only mean this machine; None is nothing sent at all."""
+    if sent_to is None:
+        return True
+    try:
+        host = urlsplit(f"//{sent_to}").hostname
+    except ValueError:  # not a host at all
+        host = None
+    return is_loopback(host or sent_to)
 
 
 def parse_address(text: str, *, origin: str, default_port: int | None = None) -> Address:

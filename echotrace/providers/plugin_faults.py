@@ -13,7 +13,6 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from echotrace.errors import ConfigError, EchoTraceError, ProviderError, UsageError
-from echotrace.providers.address import is_loopback
 from echotrace.providers.known_secrets import known_secrets, safe_text
 from echotrace.providers.scrub import one_line, scrub
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from echotrace.plugins import PluginRef
 
-__all__ = ["PluginFaults", "leaves_this_machine"]
+__all__ = ["PluginFaults"]
 
 T = TypeVar("T")
 
@@ -160,14 +159,6 @@ class PluginFaults:
         text = safe_text(code)
         whole = _CODE.fullmatch(text) is not None and scrub(text, self.secrets) == text
         return text if whole else self._code
-
-
-def leaves_this_machine(sent_to: str | None) -> bool:
-    """Whether a plug-in says that it asks another machine, which ``--offline`` forbids."""
-    if sent_to is None:
-        return False
-    host = sent_to[1:].partition("]")[0] if sent_to.startswith("[") else sent_to.partition(":")[0]
-    return not is_loopback(host)
 
 
 def _is_cancelled() -> bool:

@@ -6,13 +6,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from echotrace.errors import ProviderError
+from echotrace.providers.address import stays_here
 from echotrace.providers.exchange import Exchange
-from echotrace.providers.plugin_faults import PluginFaults, leaves_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from echotrace.config.secrets import Secret
+    from echotrace.providers.plugin_faults import PluginFaults
 
 __all__ = ["PluginService"]
 
@@ -82,7 +83,7 @@ class PluginService:
         for member in ("name", "model", "exchange", "requests_sent"):
             getattr(self, member)
         sent_to = self.sent_to
-        if self._offline and sent_to is not None and leaves_this_machine(sent_to):
+        if self._offline and sent_to is not None and not stays_here(sent_to):
             raise self._refuse(self.name, sent_to)
 
     async def close(self) -> None:

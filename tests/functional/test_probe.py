@@ -299,7 +299,7 @@ def test_services_that_fail_leave_the_rest_of_the_run(tmp_path):
     assert report.probes.tts.ttfa_ms.status.value == "unavailable"
     assert {"LLM_UNAVAILABLE", "TTS_UNAVAILABLE"} <= {item.code for item in report.warnings}
     assert [kind.code for kind in report.probes.llm.failures] == ["LLM_CONNECTION_REFUSED"]
-    assert report.pipeline is None or "llm_inference" in report.pipeline.missing
+    assert {"llm_inference", "speech_synthesis"} <= set(report.pipeline.missing)
 
 
 def test_a_key_that_the_server_echoes_is_found_nowhere(probe, tmp_path):

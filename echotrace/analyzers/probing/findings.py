@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from echotrace.analyzers.probing.series import reason_of
 from echotrace.model.measure import Finding, Severity, Status
+from echotrace.providers.address import stays_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from echotrace.model.measure import Measurement
     from echotrace.model.probes import RequestSample
 
-__all__ = ["series_findings", "slow_for_voice"]
+__all__ = ["sent_finding", "series_findings", "slow_for_voice", "unavailable_finding"]
 
 _VOICE_TTFT_MS: Final = 700.0
 _SET_UP = ("dns", "connect", "tls")
@@ -34,6 +35,30 @@ def series_findings(prefix: str, what: str, series: Series[Any]) -> Iterator[Fin
     yield from _lost(prefix, what, series)
     yield from _cut(prefix, what, series)
     yield from _reconnected(prefix, series)
+
+
+def sent_finding(sent: int, host: str | None, told: str) -> tuple[Finding, ...]:
+    """Say how many requests went to which other machine, and in ``told`` with what in them."""
+    if host is None or not sent or stays_here(host):
+        return ()
+    return (
+        Finding(
+            code="SENT_TO",
+            severity=Severity.INFO,
+            message=f"{sent} {'request' if sent == 1 else 'requests'} {told.format(host=host)}",
+            hint="--offline keeps everything on this machine",
+        ),
+    )
+
+
+def unavailable_finding(prefix: str, error: ProviderError) -> Finding:
+    """Say why a probe has no figures."""
+    return Finding(
+        code=f"{prefix}_UNAVAILABLE",
+        severity=Severity.WARNING,
+        message=f"{reason_of(error)} [{error.code}]",
+        hint=error.hint or None,
+    )
 
 
 def _lost(prefix: str, what: str, series: Series[Any]) -> Iterator[Finding]:

@@ -96,6 +96,11 @@ class Series(Generic[S]):
         return tuple(item.error for item in found if item.error is not None)
 
     @property
+    def error(self) -> ProviderError | None:
+        """What ended the series, else its first error."""
+        return self.ended_by or next(iter(self.errors), None)
+
+    @property
     def failures(self) -> tuple[ProbeFailure, ...]:
         """The failures by kind, the most frequent first."""
         by_code: dict[str, list[ProviderError]] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from echotrace.providers.address import is_loopback
 from echotrace.telemetry.ambient import CURRENT
 from echotrace.telemetry.collector import ActiveSpan
 
@@ -19,7 +18,6 @@ __all__ = [
     "fail_stage",
     "load_backend",
     "mark_stage",
-    "stays_here",
     "time_of",
 ]
 
@@ -41,19 +39,11 @@ def fail_stage(code: str) -> None:
         span.fail(code)
 
 
-def stays_here(sent_to: str | None) -> bool:
-    """Whether a host, with or without its port, is this machine."""
-    if sent_to is None:
-        return True
-    host = sent_to[1:].partition("]")[0] if sent_to.startswith("[") else sent_to.partition(":")[0]
-    return is_loopback(host)
-
-
 async def load_backend() -> None:
     """Import what anyio needs on this loop, which otherwise falls into the first request."""
-    import anyio
+    from anyio.lowlevel import checkpoint
 
-    await anyio.lowlevel.checkpoint()
+    await checkpoint()
 
 
 def connection_of(warm: Sequence[RequestSample]) -> str:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from echotrace.config.settings import Settings
     from echotrace.providers.llm.base import Prompt
 
-__all__ = ["MOCK_LABEL", "MockProvider"]
+__all__ = ["MockProvider"]
 
-MOCK_LABEL = "[MOCK]"
 TTFT_RANGE_MS = (800.0, 2000.0)
 _TOKEN_GAP_MS = 20.0
 _ANSWER = "I can block the card."

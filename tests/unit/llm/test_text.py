@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from echotrace.config.secrets import Secret
 from echotrace.errors import ConfigError
-from echotrace.providers.address import is_loopback, parse_address
+from echotrace.providers.address import is_loopback, parse_address, stays_here
 from echotrace.providers.scrub import one_line, scrub
 
 keys = st.text(string.ascii_letters + string.digits + "_-", min_size=8, max_size=60)
@@ -124,3 +124,21 @@ def test_any_text_is_an_address_or_a_configuration_error(text):
 )
 def test_loopback(host, loopback):
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "here"),
+    [
+        (None, True),
+        ("127.0.0.1:8000", True),
+        ("localhost", True),
+        ("[::1]:8000", True),
+        ("::1", True),
+        ("api.groq.com", False),
+        ("192.0.2.2:80", False),
+        ("[2001:db8::1]:80", False),
+        ("[broken", False),
+    ],
+)
+def test_what_stays_on_this_machine(sent_to, here):
+    assert stays_here(sent_to) is here
