@@ -34,9 +34,13 @@ CACHE_FILE: Final = "transcripts-1.sqlite3"
 
 _APPLICATION_ID: Final = 0x4563_6854  # "EchT"
 _VERSION: Final = 1
-_READ_WAIT_S: Final = 0.3
-_WRITE_WAIT_S: Final = 2.0
-"""How long another process may hold the file. A transcript that cannot be read is made again."""
+_READ_WAIT_S: Final = 5.0
+_WRITE_WAIT_S: Final = 10.0
+"""How long other processes may hold the file.
+
+Making a transcript anew takes seconds, and a slow disk holds the file for a tenth of one per write:
+SQLite asks again ten times a second and keeps no queue, so a short wait would lose to busy peers.
+"""
 _PAGE_BYTES: Final = 4096
 _SPARE_PAGES: Final = 8  # what one new entry takes beside its value: leaves, indexes, their splits
 _JOURNALS: Final = ("-journal", "-wal", "-shm")
