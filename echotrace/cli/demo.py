@@ -47,7 +47,7 @@ def demo(
     """Profile the bundled synthetic recordings with the bundled models, without any network."""
     from echotrace.cli.bundled import demo_runs
     from echotrace.cli.execute import Presentation, execute
-    from echotrace.cli.interactive import opens_app, profile_in_app
+    from echotrace.cli.interactive import opens_app, own_look, profile_in_app
     from echotrace.errors import worst_exit_code
 
     one_document = export_only or output is not None
@@ -63,5 +63,11 @@ def demo(
     )
     runs = [run for run in demo_runs() if wanted in (None, run[0])]
     if len(runs) > 1 and opens_app(printed=show.printed):
-        return profile_in_app([(*run, ()) for run in runs], output=None, color=color, debug=debug)
+        return profile_in_app(
+            [(*run, ()) for run in runs],
+            output=None,
+            color=color,
+            debug=debug,
+            look=own_look(),
+        )
     return worst_exit_code([execute(request, settings, (), show) for _, request, settings in runs])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from echotrace.cli.runner import signals_restored
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from echotrace.config.settings import Settings
+    from echotrace.config.settings import Settings, TuiSettings
     from echotrace.expressions import Expression
     from echotrace.model.report import Report
     from echotrace.model.run import RunRequest
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from echotrace.tui.job import Job, Saved
     from echotrace.tui.state import RunLog
 
-__all__ = ["Work", "opens_app", "profile_in_app", "show_in_app"]
+__all__ = ["Work", "opens_app", "own_look", "profile_in_app", "show_in_app"]
 
 _STOP_WAIT_S = 3.0
 _REPLAYED_BYTES = 64 * 2**10
@@ -59,10 +61,34 @@ def opens_app(
         return False
 
 
+def own_look() -> TuiSettings:
+    """Return the theme and the keys of a command that takes no other settings.
+
+    Raises:
+        ConfigError: the configuration does not fit.
+    """
+    from pathlib import Path
+
+    from echotrace.config.loader import load_settings
+
+    try:
+        cwd = Path.cwd()
+    except OSError:  # the folder is gone
+        cwd = None
+    return load_settings({}, environ=os.environ, cwd=cwd).settings.tui
+
+
 def profile_in_app(
-    work: Sequence[Work], *, output: Path | None, color: bool | None, debug: bool
+    work: Sequence[Work],
+    *,
+    output: Path | None,
+    color: bool | None,
+    debug: bool,
+    look: TuiSettings | None = None,
 ) -> ExitCode:
     """Open the app on these runs and return the exit code of the runs, 130 if it was left early.
+
+    It looks as the first run's settings have it, or as ``look`` has it.
 
     Raises:
         EchoTraceError: a recording is not there or is no file; no app was opened.
@@ -83,7 +109,7 @@ def profile_in_app(
         )
         for name, request, settings, gates in work
     ]
-    app = _open(jobs, color=color, debug=debug)
+    app = _open(jobs, look or work[0][2].tui, color=color, debug=debug)
     codes = [] if app.code is None else [app.code]
     for log in app.logs:
         codes += _told(log, debug=debug)
@@ -92,11 +118,31 @@ def profile_in_app(
     return code
 
 
-def show_in_app(name: str, report: Report, *, color: bool | None, debug: bool) -> None:
-    """Open the app on a saved report."""
+def show_in_app(
+    opened: Sequence[tuple[str, str, Report | EchoTraceError]],
+    *,
+    color: bool | None,
+    debug: bool,
+) -> ExitCode:
+    """Open the app on saved reports: a name, a path, and the report or why there is none.
+
+    A report that could not be read has a tab too, which tells why; it is told again at the end.
+    """
+    from echotrace.aggregator import failed_report
     from echotrace.tui.job import Saved
 
-    _open([Saved(name=name, report=report)], color=color, debug=debug)
+    jobs = [
+        Saved(name=name, report=failed_report(path, item))
+        if isinstance(item, EchoTraceError)
+        else Saved(name=name, report=item)
+        for name, path, item in opened
+    ]
+    unread = {at: item for at, (*_, item) in enumerate(opened) if isinstance(item, EchoTraceError)}
+    app = _open(jobs, own_look(), color=color, debug=debug, failed=unread)
+    codes = [] if app.code is None else [app.code]
+    for log in app.logs:
+        codes += _told(log, debug=debug)
+    return worst_exit_code(codes)
 
 
 def _told(log: RunLog, *, debug: bool) -> list[ExitCode]:
@@ -122,7 +168,14 @@ def _told(log: RunLog, *, debug: bool) -> list[ExitCode]:
     return codes
 
 
-def _open(jobs: Sequence[Job | Saved], *, color: bool | None, debug: bool) -> EchoTraceApp:
+def _open(
+    jobs: Sequence[Job | Saved],
+    look: TuiSettings,
+    *,
+    color: bool | None,
+    debug: bool,
+    failed: Mapping[int, EchoTraceError] = MappingProxyType({}),
+) -> EchoTraceApp:
     from echotrace.render.base import RenderOptions, use_color
 
     options = RenderOptions.for_stream(sys.stdout)
@@ -132,9 +185,22 @@ def _open(jobs: Sequence[Job | Saved], *, color: bool | None, debug: bool) -> Ec
         os.environ["NO_COLOR"] = "1"
     from echotrace.tui.app import EchoTraceApp
     from echotrace.tui.driver import driver_for
+    from echotrace.tui.keymap import keymap_of
+    from echotrace.tui.theme import theme_named
 
+    theme = None if look.theme is None else theme_named(look.theme)
+    keymap = keymap_of(look.keymap)
+    gc.freeze()  # a collection that walks through a large report holds up a key by 0.1 s
     with _own_terminal(debug=debug) as terminal:
-        app = EchoTraceApp(jobs, ascii_only=options.ascii_only, driver_class=driver_for(terminal))
+        app = EchoTraceApp(
+            jobs,
+            ascii_only=options.ascii_only,
+            theme=theme,
+            keymap=keymap,
+            driver_class=driver_for(terminal),
+        )
+        for at, error in failed.items():
+            app.logs[at].end(None, error, None)
         with signals_restored():
             app.run()
         if app.runner is not None:

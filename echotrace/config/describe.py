@@ -97,6 +97,8 @@ class SettingKey:
     def expected(self) -> str:
         """What a value must be, such as ``a whole number from 1 to 100``."""
         rule = self.rule
+        if rule.pairs:
+            return "a table of texts, or a text such as a=1 b=2"
         if rule.choices:
             return "one of " + ", ".join(rule.choices)
         if rule.is_url:

@@ -21,7 +21,7 @@ class Rule:
     ``above`` excludes its own value, ``minimum`` and ``maximum`` include theirs. ``choices`` of
     nothing allows every text. ``user_only`` keeps a setting out of project files: a folder that one
     merely enters must not redirect a key or start a command. ``only_on`` lets such a file switch a
-    setting on and never off.
+    setting on and never off. ``pairs`` lets a text such as ``a=1 b=2`` be written as a table too.
     """
 
     help: str
@@ -32,6 +32,7 @@ class Rule:
     is_url: bool = False
     user_only: bool = False
     only_on: bool = False
+    pairs: bool = False
 
 
 def about(
@@ -44,6 +45,7 @@ def about(
     is_url: bool = False,
     user_only: bool = False,
     only_on: bool = False,
+    pairs: bool = False,
 ) -> dict[str, Rule]:
     """Return the ``metadata`` of a dataclass field that is a setting."""
     rule = Rule(
@@ -55,5 +57,6 @@ def about(
         is_url=is_url,
         user_only=user_only,
         only_on=only_on,
+        pairs=pairs,
     )
     return {RULE: rule}

@@ -21,6 +21,7 @@ __all__ = [
     "Settings",
     "SttSettings",
     "TtsSettings",
+    "TuiSettings",
 ]
 
 _DEVICES = ("cpu", "cuda", "auto")
@@ -239,6 +240,23 @@ class CostSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TuiSettings:
+    """How the terminal app looks and which keys it hears.
+
+    ``theme`` is the name of one of the app's themes, of None the one it chooses. ``keymap`` gives
+    actions other keys: ``view.turns=T report.next=n,space``, or a table of such pairs.
+    """
+
+    theme: str | None = field(
+        default=None, metadata=about("colours of the terminal app, such as nord or ansi-dark")
+    )
+    keymap: str = field(
+        default="",
+        metadata=about("keys of the terminal app, as action=key,key ...", pairs=True),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of a run."""
 
@@ -259,4 +277,5 @@ class Settings:
     tts: TtsSettings = field(default_factory=TtsSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     cost: CostSettings = field(default_factory=CostSettings)
+    tui: TuiSettings = field(default_factory=TuiSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)

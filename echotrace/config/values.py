@@ -115,7 +115,11 @@ def from_toml(key: SettingKey, raw: Any) -> Any:
         BadValue: when the type or a bound does not fit; a whole number is a number, but true and
             false are not.
     """
-    if key.kind is bool:
+    if key.rule.pairs:
+        joined = _joined(raw)
+        if joined is not None:
+            return joined
+    elif key.kind is bool:
         if isinstance(raw, bool):
             return raw
     elif key.kind is str:
@@ -124,6 +128,29 @@ def from_toml(key: SettingKey, raw: Any) -> Any:
     elif isinstance(raw, (int, float)) and not isinstance(raw, bool):
         return _number(key, raw)
     raise _refuse(key, raw)
+
+
+def _joined(raw: Any) -> str | None:
+    """Return pairs as one text: a nested table's names are dotted, an array's texts joined."""
+    if isinstance(raw, str):
+        return raw if not raw or raw.isprintable() else None
+    pairs: list[str] = []
+    waiting = [("", raw)]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, dict):
+            nested = ((f"{name}.{part}" if name else part, value[part]) for part in value)
+            waiting += reversed(list(nested))
+            continue
+        texts = value if isinstance(value, list) else [value]
+        if not name or not texts or not all(_is_word(text) for text in (name, *texts)):
+            return None
+        pairs.append(f"{name}={','.join(texts)}")
+    return " ".join(pairs)
+
+
+def _is_word(text: Any) -> bool:
+    return isinstance(text, str) and bool(text) and text.isprintable() and " " not in text
 
 
 def _is_text(key: SettingKey, raw: str) -> bool:

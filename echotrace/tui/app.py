@@ -7,6 +7,7 @@ messages; at most ten times a second the screen is handed a new state.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import threading
 from contextlib import suppress
@@ -14,26 +15,30 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 
 from echotrace.errors import ExitCode
 from echotrace.render.console.plain import clean
-from echotrace.tui.commands import COMMANDS
+from echotrace.tui.commands import COMMANDS, told
 from echotrace.tui.job import Job
 from echotrace.tui.requests import is_probe_only
 from echotrace.tui.runner import Runner
 from echotrace.tui.screens.overview import OverviewScreen
 from echotrace.tui.state import Phase, RunLog
+from echotrace.tui.views import VIEW_ACTIONS, Views
 from echotrace.tui.widgets.probes import why_none
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from textual.screen import Screen
 
+    from echotrace.model.report import Report
     from echotrace.tui.job import Saved
     from echotrace.tui.messages import RunEnded, SpanMoved, StageMoved
+    from echotrace.tui.state import RunState
+    from echotrace.tui.widgets.tabs import ReportTabs
 
 __all__ = ["EchoTraceApp"]
 
@@ -44,62 +49,28 @@ _SIGNALS = {
     signal.SIGHUP: ExitCode.TERMINATED,
 }
 
-_OVERVIEW_ONLY = frozenset(
-    {
-        "rerun",
-        "export",
-        "help",
-        "zoom",
-        "next_report",
-        "previous_report",
-        "turns",
-        "words",
-        "probes",
-    }
-)
-"""Actions whose keys a dialog does not answer."""
-
-_KEY_NAMES = {
-    "question_mark": "?",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "pageup": "page up",
-    "pagedown": "page down",
+_OVERVIEW_ONLY = VIEW_ACTIONS | {
+    "rerun",
+    "export",
+    "zoom",
+    "next_report",
+    "previous_report",
+    "turns",
+    "words",
+    "probes",
 }
-_KEY_HELP = {
-    "rerun": "Run again; cancels the run that is on",
-    "export": "Write the report as JSON to a file that you name",
-    "turns": "Go to the turns of the call, the worst first",
-    "words": "Go to the misheard words, the best explained first; enter opens one",
-    "probes": "Go to the requests of the probes; enter shows where one's time went",
-    "next_report": "Next report",
-    "previous_report": "Previous report",
-    "quit": "Quit; before the end of a run that cancels it",
-    "help": "This page",
-    "command_palette": "Every action by name",
-    "app.focus_next": "Next panel",
-    "app.focus_previous": "Previous panel",
-    "scroll_up": "Scroll up",
-    "scroll_down": "Scroll down",
-    "scroll_home": "To the beginning",
-    "scroll_end": "To the end",
-    "page_up": "A page up",
-    "page_down": "A page down",
-    "scroll_left": "",
-    "scroll_right": "",
-    "page_left": "",
-    "page_right": "",
-}
-"""What the help page says of an action, where the binding's own words are too few."""
+"""Actions whose keys only the overview answers; help is there on every screen but a dialog."""
 
 
-class EchoTraceApp(App[None]):
+class EchoTraceApp(Views):
     """Shows one or several reports, and makes those that are still to be made.
 
     Args:
         jobs: in the order of their tabs; runs are made one after another.
         ascii_only: the terminal can draw nothing but ASCII.
         autostart: begin the runs once the first frame is out.
+        theme: the name of a theme, of None the one that Textual chooses.
+        keymap: keys by the ids of the bindings that they replace.
         clock: the clock of the spans, in nanoseconds.
         options: Textual's own (``driver_class``).
     """
@@ -107,18 +78,36 @@ class EchoTraceApp(App[None]):
     TITLE = "EchoTrace"
     CSS_PATH = Path(__file__).parent / "styles" / "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "rerun", "Run again", tooltip="Profile the recording anew", id="run.again"),
-        Binding("e", "export", "Export JSON", tooltip="Write the report", id="report.export"),
-        Binding("t", "turns", "Turns", tooltip="Go to the turns", id="view.turns"),
-        Binding("w", "words", "Words", tooltip="Go to the misheard words", id="view.words"),
-        Binding("a", "probes", "Probes", tooltip="Go to the probes", id="view.probes"),
-        Binding("n,right_square_bracket", "next_report", "Next", show=False, id="report.next"),
+        Binding("l", "timeline", "Timeline", tooltip=told("timeline"), id="view.timeline"),
+        Binding("t", "turns", "Turns", tooltip=told("turns"), id="view.turns"),
+        Binding("x", "transcript", "Text", tooltip=told("transcript"), id="view.transcript"),
+        Binding("f", "waterfall", "Waterfall", tooltip=told("waterfall"), id="view.waterfall"),
+        Binding("s", "score", "Score", tooltip=told("score"), id="view.score"),
+        Binding("d", "diff", "Diff", tooltip=told("diff"), id="view.diff"),
+        Binding("w", "words", "Words", tooltip=told("words"), id="view.words"),
+        Binding("a", "probes", "Probes", tooltip=told("probes"), id="view.probes"),
+        Binding("z", "zoom", "Zoom", tooltip=told("zoom"), show=False, id="view.zoom"),
+        Binding("r", "rerun", "Run again", tooltip=told("rerun"), id="run.again"),
+        Binding("e", "export", "Export", tooltip=told("export"), id="report.export"),
         Binding(
-            "p,left_square_bracket", "previous_report", "Previous", show=False, id="report.previous"
+            "right_square_bracket",
+            "next_report",
+            "Next",
+            tooltip=told("next_report"),
+            show=False,
+            id="report.next",
         ),
-        Binding("q,ctrl+c", "quit", "Quit", tooltip="Leave", id="app.quit"),
+        Binding(
+            "left_square_bracket",
+            "previous_report",
+            "Previous",
+            tooltip=told("previous_report"),
+            show=False,
+            id="report.previous",
+        ),
+        Binding("q,ctrl+c", "quit", "Quit", tooltip=told("quit"), id="app.quit"),
         Binding("ctrl+z", "suspend_process", "To the background", show=False, id="app.suspend"),
-        Binding("question_mark", "help", "Help", key_display="?", id="app.help"),
+        Binding("question_mark", "help", "Help", tooltip=told("help"), id="app.help"),
     ]
 
     def __init__(
@@ -127,6 +116,8 @@ class EchoTraceApp(App[None]):
         *,
         ascii_only: bool = False,
         autostart: bool = True,
+        theme: str | None = None,
+        keymap: Mapping[str, str] | None = None,
         clock: Callable[[], int] = perf_counter_ns,
         **options: Any,
     ) -> None:
@@ -143,6 +134,20 @@ class EchoTraceApp(App[None]):
         self._dirty = True
         self._overview = OverviewScreen()
         self.set_class(ascii_only, "-ascii")
+        if theme is not None:
+            self.theme = theme
+        if keymap:
+            self.set_keymap(dict(keymap))
+
+    def shown_run(self) -> RunState:
+        """Return the run that the overview shows."""
+        return self.logs[self.shown].snapshot()
+
+    def other_run(self) -> RunState | None:
+        """Return the run to compare the shown one with: the next one that has a report."""
+        count = len(self.logs)
+        others = (self.logs[(self.shown + by) % count] for by in range(1, count))
+        return next((log.snapshot() for log in others if log.report is not None), None)
 
     @property
     def runner(self) -> Runner | None:
@@ -158,6 +163,10 @@ class EchoTraceApp(App[None]):
         if self._autostart:
             self._queue = [at for at, log in enumerate(self.logs) if log.can_run]
             self.call_after_refresh(self._start_next)
+
+    def on_unmount(self) -> None:
+        """Let go of the recordings: nothing that is read or played holds up the end."""
+        self.close_recordings()
 
     def _hear_signals(self) -> None:
         if self.is_headless or threading.current_thread() is not threading.main_thread():
@@ -207,6 +216,8 @@ class EchoTraceApp(App[None]):
             log.restart(Phase.WAITING)
         else:
             log.end(message.outcome, message.error, message.unwritten)
+            if not self.is_headless:
+                gc.freeze()  # a report stays: no collection has to walk through it at a key
         if message.unwritten is not None:
             self.notify(clean(message.unwritten), severity="error", markup=False)
         await self._show()
@@ -300,6 +311,10 @@ class EchoTraceApp(App[None]):
         await self._show()
         self.refresh_bindings()
 
+    async def on_report_tabs_chosen(self, message: ReportTabs.Chosen) -> None:
+        """Show the report whose tab was clicked."""
+        await self._turn(message.at - self.shown)
+
     def action_turns(self) -> None:
         """Put the cursor among the turns."""
         self._overview.focus_turns()
@@ -329,27 +344,20 @@ class EchoTraceApp(App[None]):
 
     def action_help(self) -> None:
         """List the keys."""
+        from echotrace.tui.key_help import key_sections
         from echotrace.tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self._keys()))
-
-    def _keys(self) -> Iterable[tuple[str, str]]:
-        """Return every key that is bound on the overview, with what it does."""
-        told: dict[str, list[str]] = {}
-        active = sorted(
-            self.screen.active_bindings.items(), key=lambda item: item[1].node is not self
-        )
-        for key, bound in active:
-            name = _KEY_HELP.get(bound.binding.action, bound.binding.description)
-            if name and not bound.binding.system:
-                told.setdefault(name, []).append(_KEY_NAMES.get(key, key))
-        return [(", ".join(keys), name) for name, keys in told.items()]
+        self.push_screen(HelpScreen(key_sections(self, self.screen)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey out what cannot be done now, and hide the keys of a second report if none is."""
-        if action not in _OVERVIEW_ONLY or not hasattr(self, "logs"):
+        if not hasattr(self, "logs"):
             return True
-        return False if self.screen.is_modal else self._can(action)
+        if action == "help":
+            return not self.screen.is_modal
+        if action not in _OVERVIEW_ONLY:
+            return True
+        return self._can(action) if self.screen is self._overview else False
 
     def _can(self, action: str) -> bool | None:
         log = self.logs[self.shown]
@@ -357,6 +365,8 @@ class EchoTraceApp(App[None]):
             return True if log.report is not None else None
         if action == "rerun":
             return True if log.can_run else None
+        if action in VIEW_ACTIONS:
+            return self._has_view(action, log.report)
         if action == "turns":
             return self._overview.has_class("-turns")
         if action == "words":
@@ -364,6 +374,18 @@ class EchoTraceApp(App[None]):
         if action == "probes":
             return self._overview.has_class("-probes") or bool(why_none(log.report))
         return len(self.logs) > 1 or action not in ("next_report", "previous_report")
+
+    def _has_view(self, action: str, report: Report | None) -> bool | None:
+        """Hide a view that the report has nothing for, and grey it out until there is a report."""
+        if action == "diff":
+            return len(self.logs) > 1 and report is not None and self.other_run() is not None
+        if report is None:
+            return None
+        if action == "waterfall":
+            return report.latency is not None
+        if action == "transcript":
+            return report.transcription is not None
+        return action == "score" or not is_probe_only(report)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield every action of the app for the palette."""

@@ -1,4 +1,7 @@
-"""What the thread of a run tells the app; ``run`` says which, so that a stale one is dropped."""
+"""What the thread of a run and the parts of the screen tell the app.
+
+``run`` says which run a message is of, so that a stale one is dropped.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from textual.message import Message
 
 from echotrace.model.run import RunEvent, RunOutcome
 from echotrace.telemetry import SpanEvent
+from echotrace.tui.places import Place
 
-__all__ = ["RunEnded", "SpanMoved", "StageMoved"]
+__all__ = ["Jump", "OpenTurn", "PlaySpan", "RunEnded", "SpanMoved", "StageMoved"]
 
 
 @dataclass
@@ -39,3 +43,31 @@ class RunEnded(Message):
     outcome: RunOutcome | None = None
     error: Exception | None = None
     unwritten: Exception | None = None
+
+
+@dataclass
+class Jump(Message):
+    """The user wants to see this place on the timeline."""
+
+    place: Place
+
+
+@dataclass
+class OpenTurn(Message):
+    """The user wants to know all about a turn of the shown report.
+
+    ``order`` holds the ids of the turns that "next" and "previous" walk through, the worst first
+    of the report if it is empty.
+    """
+
+    turn_id: int
+    order: tuple[int, ...] = ()
+
+
+@dataclass
+class PlaySpan(Message):
+    """The user wants to hear a stretch of the recording: one channel, or all if it is None."""
+
+    start_s: float
+    end_s: float
+    channel: int | None = None

@@ -58,8 +58,8 @@ def test_a_complete_report_fits_on_80_by_24_without_scrolling():
         "1 critical, 1 warning, 1 info",
         "GATE FAILED  snr < 15",
         "CRITICAL  CLIPPING",
-        "r Run again",
-        "e Export JSON",
+        "l Timeline",
+        "s Score",
         "q Quit",
         "? Help",
     ):
@@ -239,17 +239,17 @@ def test_resizing_keeps_everything_in_place():
 
 def test_two_reports_are_a_key_apart():
     app = saved_app(complete_report(), mock_report())
-    assert "demo-0001" in look(app, (80, 24), "n")
+    assert "demo-0001" in look(app, (80, 24), "right_square_bracket")
     app = saved_app(complete_report(), mock_report())
-    assert "7f3c21d09a4e" in look(app, (80, 24), "n", "p")
+    assert "7f3c21d09a4e" in look(app, (80, 24), "right_square_bracket", "left_square_bracket")
 
 
-def test_enter_lets_a_panel_fill_the_screen_and_gives_it_back():
+def test_z_lets_a_panel_fill_the_screen_and_gives_it_back():
     before = look(saved_app(complete_report()))
-    whole = look(saved_app(complete_report()), (80, 24), "enter")
+    whole = look(saved_app(complete_report()), (80, 24), "z")
     assert "features" not in before
     assert "features" in whole
-    assert look(saved_app(complete_report()), (80, 24), "enter", "enter") == before
+    assert look(saved_app(complete_report()), (80, 24), "z", "z") == before
 
 
 def test_tab_and_arrows_reach_the_last_line_of_every_panel():

@@ -163,7 +163,7 @@ def test_a_mock_is_labelled_everywhere_and_ascii_terminals_get_ascii():
         sheet = app.screen.query_one("_Sheet").render().plain
         await pilot.press("escape")
         app.screen.query_one("WaterfallPanel").focus()
-        await pilot.press("enter")
+        await pilot.press("z")
         await settled(pilot)
         return found, shown, sheet, panel_text(app, "WaterfallPanel")
 
@@ -198,10 +198,10 @@ def test_a_run_without_a_recording_shows_its_probes_and_leaves_no_layout_behind(
     async def steps(pilot):
         before = screen_text(app)
         app.screen.query_one("WaterfallPanel").focus()
-        await pilot.press("n")
+        await pilot.press("right_square_bracket")
         await settled(pilot)
         between, shown, focused = screen_text(app), panels(app), app.focused
-        await pilot.press("n")
+        await pilot.press("right_square_bracket")
         await settled(pilot)
         return before, between, shown, focused, screen_text(app)
 

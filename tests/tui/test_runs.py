@@ -82,7 +82,7 @@ def test_several_runs_come_one_after_another():
             return over(app)()
 
         await until(pilot, look, "both runs end")
-        await pilot.press("n")
+        await pilot.press("right_square_bracket")
         await settled(pilot)
         return screen_text(app)
 

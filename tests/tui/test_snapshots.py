@@ -58,7 +58,7 @@ def test_light(snap_compare, size):
 def test_turns_on_the_whole_screen(snap_compare, size):
     async def zoom(pilot):
         await settled(pilot)
-        await pilot.press("t", "end", "enter")
+        await pilot.press("t", "end", "z")
         await settled(pilot)
 
     assert snap_compare(saved_app(SAMPLES["call"]()), terminal_size=size, run_before=zoom)

@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from textual.widgets import Input, Static
 
 from echotrace.model.report import AnalyzerResult
+from echotrace.tui.screens.turn import TurnScreen
+from echotrace.tui.turn_order import Order
 from echotrace.tui.widgets.latency import heard_gap, worst_gap
 from echotrace.tui.widgets.turns import TurnsPanel, TurnTable
+from tests.fakes.large_reports import three_hour_report
 from tests.fakes.reports import (
     HOSTILE,
     call_report,
@@ -16,6 +20,7 @@ from tests.fakes.reports import (
     two_files_report,
 )
 from tests.fakes.tui_apps import (
+    SIZES,
     drive,
     look,
     panel_text,
@@ -92,13 +97,14 @@ def test_the_note_of_the_turn_under_the_cursor_is_told_in_full():
     )
 
 
-def test_enter_lets_the_turns_fill_the_screen_and_gives_it_back():
+def test_z_lets_the_turns_fill_the_screen_and_gives_it_back():
     before = look(call_report())
-    whole = look(call_report(), (80, 24), "enter")
+    whole = look(call_report(), (80, 24), "z")
     assert "turn 7: the caller spoke again after 6.2 s" in whole
     assert "unanswered" in whole
     assert "unanswered" not in before
-    assert look(call_report(), (80, 24), "enter", "enter") == before
+    assert look(call_report(), (80, 24), "z", "z") == before
+    assert look(call_report(), (80, 24), "z", "escape") == before
 
 
 def test_very_many_turns_scroll_and_stay_in_order():
@@ -175,11 +181,12 @@ def test_without_the_stage_there_is_neither_panel_nor_key():
         focused = app.focused
         await pilot.press("t")
         await pilot.pause()
-        return screen_text(app), app.focused is focused
+        there = app.screen.query_one("TimelinePanel").display
+        return screen_text(app), there, app.focused is focused
 
-    shown, stayed = drive(app, steps)
+    shown, timeline, stayed = drive(app, steps)
     assert "t Turns" not in shown
-    assert "Timeline" not in shown
+    assert not timeline
     assert stayed
 
 
@@ -199,16 +206,16 @@ def test_from_a_call_to_a_report_without_turns_and_back():
 
     async def steps(pilot):
         first = screen_text(app)
-        await pilot.press("n")
+        await pilot.press("right_square_bracket")
         await settled(pilot)
         second = screen_text(app)
-        await pilot.press("p")
+        await pilot.press("left_square_bracket")
         await settled(pilot)
         return first, second, screen_text(app)
 
     first, second, third = drive(app, steps)
-    assert "Timeline" in first
-    assert "Timeline" not in second
+    assert "2 barge-ins" in first
+    assert "2 barge-ins" not in second
     assert "stt_audit" in second
     assert third == first
 
@@ -304,3 +311,257 @@ def test_the_table_takes_the_colours_of_the_theme():
 
     dark, light, _ = drive(app, steps)
     assert dark != light
+
+
+def ids(app):
+    return [row[0].strip() for row in rows(app)]
+
+
+def told(app):
+    return str(app.screen.query_one("#turn-told", Static).content)
+
+
+async def ask(pilot, text):
+    """Type a filter and send it."""
+    await pilot.press("slash")
+    pilot.app.screen.query_one("#turn-filter", Input).value = text
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+def test_o_goes_through_the_orders_and_the_head_and_heading_tell_which():
+    app = saved_app(call_report())
+
+    async def steps(pilot):
+        seen = []
+        for key in ("o", "O", *"ooooo"):
+            await pilot.press(key)
+            await pilot.pause()
+            shown = screen_text(app)
+            head = next(line for line in shown.splitlines() if "heard gap ms" in line)
+            seen.append((ids(app), shown, head, rows(app)))
+        return seen
+
+    found = drive(app, steps, (160, 48))
+    for (_, shown, head, _), title, column in zip(
+        found,
+        (
+            "by heard gap, the longest first",
+            "by heard gap, the shortest first",
+            "by yield, the longest first",
+            "by talk-over, the longest first",
+            "by SNR, the noisiest first",
+            "by time, the earliest first",
+            "the worst first",
+        ),
+        ("heard gap ms ▼", "heard gap ms ▲", "yield ms ▼", "talk-over ms ▼", "SNR ▲", "at ▲", ""),
+        strict=True,
+    ):
+        assert title in shown
+        assert column in head
+        assert column or not {"▲", "▼"} & set(head)
+        assert ("talk-over" in head) == ("talk-over" in title)
+    without = ["1", "7", "9", "11"]
+    assert found[0][0] == [*("8", "4", "2", "5", "3", "10", "6"), *without]
+    assert found[1][0] == [*("6", "10", "3", "5", "2", "4", "8"), *without]
+    assert found[2][0][:2] == ["10", "5"]
+    assert found[3][0][0] == "6"
+    assert found[3][3][0][3].strip() == "240"
+    assert found[4][0][:2] == ["9", "8"]
+    assert found[5][0] == [str(number) for number in range(1, 12)]
+
+
+def test_an_order_that_no_turn_has_a_figure_for_is_left_out_and_signs_are_ascii():
+    app = saved_app(many_turns_report(30), ascii_only=True)
+
+    async def steps(pilot):
+        seen = []
+        for _ in range(4):
+            await pilot.press("o")
+            await pilot.pause()
+            seen.append((app.screen.query_one(TurnsPanel).order, screen_text(app)))
+        return seen
+
+    found = drive(app, steps)
+    assert [order for order, _ in found] == [Order.HEARD, Order.SNR, Order.TIME, Order.WORST]
+    assert "heard gap ms v" in found[0][1]
+    assert "SNR ^" in found[1][1]
+
+
+def test_a_click_on_a_head_sorts_by_it_and_on_a_row_goes_there_then_opens_it():
+    app = saved_app(call_report())
+
+    async def steps(pilot):
+        panel, table = app.screen.query_one(TurnsPanel), app.screen.query_one(TurnTable)
+        column = screen_text(app).splitlines()[table.region.y].index("heard gap ms")
+        seen = []
+        for _ in range(2):
+            await pilot.click(TurnTable, offset=(column - table.region.x + 2, 0))
+            await pilot.pause()
+            seen.append((panel.order, panel.is_reversed))
+        for _ in range(2):
+            await pilot.click(TurnTable, offset=(4, 2))
+            await pilot.pause()
+            seen.append((table.cursor_row, isinstance(app.screen, TurnScreen)))
+        return seen
+
+    assert drive(app, steps, (160, 48)) == [
+        (Order.HEARD, False),
+        (Order.HEARD, True),
+        (1, False),
+        (1, True),
+    ]
+
+
+def test_a_filter_keeps_its_turns_says_how_many_and_escape_clears_it():
+    app = saved_app(call_report(), many_turns_report(20))
+
+    async def steps(pilot):
+        table, panel = app.screen.query_one(TurnTable), app.screen.query_one(TurnsPanel)
+        seen = {}
+        await ask(pilot, "heard > 650 and kind = barge_in")
+        seen["kept"] = ids(app), told(app), app.focused is table
+        assert told(app) in screen_text(app)
+        await pilot.press("slash", "q", "o", "z", "escape")
+        await pilot.pause()
+        seen["given up"] = ids(app), told(app), app.focused is table
+        await ask(pilot, "yield > 1000")
+        seen["unknown"] = ids(app), told(app), None
+        await ask(pilot, "kind = bargein")
+        await pilot.press("j", "k", "end", "enter", "o")
+        await pilot.pause()
+        seen["empty"] = ids(app), told(app), "no turn fits" in screen_text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        seen["cleared"] = len(ids(app)), told(app), None
+        await ask(pilot, "errors = 0")
+        await ask(pilot, "  ")
+        seen["emptied"] = len(ids(app)), told(app), None
+        await ask(pilot, "kind = barge_in")
+        await pilot.press("right_square_bracket")
+        await settled(pilot)
+        seen["another"] = len(ids(app)), told(app), (panel.order, panel.filter)
+        return seen
+
+    seen = drive(app, steps, (120, 40))
+    said = "1 of 11 turns: heard > 650 and kind = barge_in; escape clears"
+    assert seen["kept"] == seen["given up"] == (["5"], said, True)
+    assert seen["unknown"][0] == ["10"]
+    assert "9 could not be told: yield: nobody barged in; escape" in seen["unknown"][1]
+    assert seen["empty"][0] == []
+    assert seen["empty"][1].startswith("none of 11 turns: kind = bargein; the kinds here: barge_in")
+    assert seen["empty"][2]
+    assert seen["cleared"] == seen["emptied"] == (11, "", None)
+    assert seen["another"] == (20, "", (Order.HEARD, None))
+
+
+def test_a_wrong_filter_says_what_and_where_and_the_table_stays():
+    app = saved_app(call_report())
+    wrong = {
+        "herd > 1500": ("no turn has 'herd'", "did you mean heard"),
+        "heard >": ("does not fit at its end", "a number or a word is expected"),
+        "heard > 1 \x07": ("characters that cannot be shown",),
+        "heard > 1 or " * 100: ("longer than 1000",),
+    }
+
+    async def steps(pilot):
+        line = app.screen.query_one("#turn-filter", Input)
+        for text, parts in wrong.items():
+            await ask(pilot, text)
+            assert len(ids(app)) == 11
+            for part in parts:
+                assert part in told(app)
+            assert app.focused is line
+            assert app.screen.query_one(TurnsPanel).has_class("-wrong")
+            line.value = "heard > 1"
+            await pilot.pause()
+            assert not app.screen.query_one(TurnsPanel).has_class("-wrong")
+            assert told(app).startswith("heard, yield")
+            await pilot.press("escape")
+
+    drive(app, steps, (120, 40))
+
+
+def test_enter_opens_the_turn_with_the_order_of_the_table_and_escape_leaves_zoom_and_filter():
+    app = saved_app(call_report())
+
+    async def steps(pilot):
+        table, panel = app.screen.query_one(TurnTable), app.screen.query_one(TurnsPanel)
+        await pilot.press("z", "o", "j", "enter")
+        await pilot.pause()
+        first = [turn.id for turn in app.screen._turns], app.screen.turn.id
+        await pilot.press("escape")
+        await ask(pilot, "kind = barge_in")
+        await pilot.press("enter")
+        await pilot.pause()
+        second = [turn.id for turn in app.screen._turns], app.screen.turn.id
+        await pilot.press("escape", "escape", "escape")
+        await pilot.pause()
+        panel.go_to(11)
+        at = table.cursor_row
+        panel.go_to(99)
+        return first, second, app.screen.maximized, panel.filter, at, table.cursor_row
+
+    first, second, maximized, kept, at, still = drive(app, steps)
+    assert first == ([8, 4, 2, 5, 3, 10, 6, 1, 7, 9, 11], 4)
+    assert second == ([5, 10], 5)
+    assert (maximized, kept) == (None, None)
+    assert at == still == 10
+
+
+def test_moving_the_cursor_draws_two_rows_and_no_other_panel():
+    app = saved_app(three_hour_report())
+
+    async def steps(pilot):
+        table = app.screen.query_one(TurnTable)
+        drawn, others = [], []
+        render = table.render_line
+        table.render_line = lambda y: drawn.append(y) or render(y)
+        for panel in app.screen.query("Panel"):
+            if not isinstance(panel, TurnsPanel):
+                panel.redraw = lambda **how: others.append(how)
+        await pilot.press("j")
+        await pilot.pause()
+        moved = sorted(set(drawn))
+        drawn.clear()
+        await pilot.press("end")
+        await pilot.pause()
+        return moved, len(set(drawn)), table.size.height, others
+
+    moved, lines, height, others = drive(app, steps, (160, 48))
+    assert moved == [1, 2]
+    assert 1 < lines <= height
+    assert others == []
+
+
+def pictured(snap_compare, report, size, *keys, filtered=None):
+    async def before(pilot):
+        await settled(pilot)
+        await pilot.press("t", *keys)
+        if filtered is not None:
+            await ask(pilot, filtered)
+        await settled(pilot)
+
+    return snap_compare(saved_app(report), terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_sorted(snap_compare, size):
+    assert pictured(snap_compare, call_report(), size, "o", "o", "o")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_filtered(snap_compare, size):
+    assert pictured(snap_compare, call_report(), size, filtered="yield > 500")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_filter_error(snap_compare, size):
+    assert pictured(snap_compare, call_report(), size, filtered="herd > 1500")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_two_thousand_turns_on_the_whole_screen(snap_compare, size):
+    report = three_hour_report()
+    text = "heard > 1500 and kind = barge_in"
+    assert pictured(snap_compare, report, size, "z", "o", filtered=text)

@@ -48,7 +48,7 @@ def test_the_misheard_word_and_its_cause_are_seen_at_first_sight(report, size):
     shown = look(report, size)
     line = next(line for line in shown.splitlines() if '"comprehensive" -> "compassion"' in line)
     assert "low SNR" in line
-    assert "w Words" in shown
+    assert "x Text" in shown
 
 
 def test_the_best_explained_error_is_the_first_row():
@@ -342,13 +342,13 @@ def test_another_report_has_its_own_words():
     app = saved_app(audited_report(), silent_report(), complete_report())
 
     async def steps(pilot):
-        await pilot.press("w", "j", "j", "n")
+        await pilot.press("w", "j", "j", "right_square_bracket")
         await settled(pilot)
         second = rows(app), app.screen.query_one(MisheardTable).cursor_row
-        await pilot.press("n")
+        await pilot.press("right_square_bracket")
         await settled(pilot)
         third = rows(app), screen_text(app)
-        await pilot.press("n")
+        await pilot.press("right_square_bracket")
         await settled(pilot)
         return second, third, rows(app)
 
@@ -371,7 +371,7 @@ def test_hostile_words_are_data(size):
         for _ in range(5):
             await pilot.pause()
             seen.append(screen_text(app))
-            await pilot.press("n")
+            await pilot.press("right_square_bracket")
         return "".join(seen)
 
     shown = drive(app, steps, size)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from echotrace.model.report import DiffOp
     from echotrace.render.console.layout import Page
 
-__all__ = ["difference", "excerpt", "pairs_of", "tally"]
+__all__ = ["Cell", "cells_of", "difference", "excerpt", "pairs_of", "signed", "tally"]
 
 WHOLE = 160
 """A transcript of up to this many words is shown whole."""
@@ -34,8 +34,11 @@ _LABEL = 11
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """One column of the two lines; ``words`` counts what it stands for on the longer side."""
+class Cell:
+    """One column of the two lines; ``words`` counts what it stands for on the longer side.
+
+    ``kind`` is equal, substitute, delete, insert, or gap for words that are left out.
+    """
 
     gold: str
     actual: str
@@ -69,7 +72,7 @@ def pairs_of(op: DiffOp) -> list[tuple[str, str]]:
 
 def difference(ops: Sequence[DiffOp], page: Page) -> Iterator[Text]:
     """Yield the two lines, wrapped in step, and how much was left out."""
-    cells = _cells(ops)
+    cells = cells_of(ops)
     kept = _shown(cells, page)
     yield from _in_step(kept, page)
     left_out = sum(cell.words for cell in kept if cell.kind == "gap")
@@ -100,27 +103,37 @@ def excerpt(label: str, transcript: str, page: Page) -> Iterator[Text]:
     yield from page.wrapped(body, indent=indent, first=Text(f"  {label}", style="bold"))
 
 
-def _errors(cells: Sequence[_Cell]) -> int:
+def signed(kind: str, upper: str, lower: str) -> tuple[str, str]:
+    """Return both sides of a column with the brackets that tell its kind without colour."""
+    if kind == "substitute":
+        return f"[{upper}]", f"[{lower}]"
+    if kind == "delete":
+        return f"[-{upper}-]", lower
+    return (upper, f"[+{lower}+]") if kind == "insert" else (upper, lower)
+
+
+def _errors(cells: Sequence[Cell]) -> int:
     return sum(cell.words for cell in cells if cell.kind not in ("equal", "gap"))
 
 
-def _cells(ops: Sequence[DiffOp]) -> list[_Cell]:
-    cells: list[_Cell] = []
+def cells_of(ops: Iterable[DiffOp]) -> list[Cell]:
+    """Return the columns of an alignment, those without a word on one side too."""
+    cells: list[Cell] = []
     for op in ops:
         if op.op == "substitute":
             several = max(len(op.gold), len(op.actual)) if len(op.gold) != len(op.actual) else 1
-            cells += [_Cell(gold, actual, "substitute", several) for gold, actual in pairs_of(op)]
+            cells += [Cell(gold, actual, "substitute", several) for gold, actual in pairs_of(op)]
         elif op.op == "delete":
-            cells += [_Cell(word, "", "delete") for word in op.gold]
+            cells += [Cell(word, "", "delete") for word in op.gold]
         elif op.op == "insert":
-            cells += [_Cell("", word, "insert") for word in op.actual]
+            cells += [Cell("", word, "insert") for word in op.actual]
         else:
             sides = zip_longest(op.gold, op.actual, fillvalue="")
-            cells += [_Cell(gold, actual, "equal") for gold, actual in sides]
+            cells += [Cell(gold, actual, "equal") for gold, actual in sides]
     return cells
 
 
-def _shown(cells: list[_Cell], page: Page) -> list[_Cell]:
+def _shown(cells: list[Cell], page: Page) -> list[Cell]:
     """Keep errors and their surroundings, and put a counted gap in the place of the rest."""
     if len(cells) <= WHOLE:
         return cells
@@ -138,7 +151,7 @@ def _shown(cells: list[_Cell], page: Page) -> list[_Cell]:
             keep[place] = True
     if not any(keep):
         keep[: WHOLE // 4] = [True] * (WHOLE // 4)
-    kept: list[_Cell] = []
+    kept: list[Cell] = []
     at = 0
     while at < len(cells):
         end = at
@@ -149,7 +162,7 @@ def _shown(cells: list[_Cell], page: Page) -> list[_Cell]:
             kept += cells[at:end]
         else:
             gap = _gap_text(left_out, page)
-            kept.append(_Cell(gap, gap, "gap", left_out))
+            kept.append(Cell(gap, gap, "gap", left_out))
         at = end
     return kept
 
@@ -159,7 +172,7 @@ def _gap_text(words: int, page: Page) -> str:
     return f"{dots}({words:,} word{'' if words == 1 else 's'}){dots}"
 
 
-def _in_step(cells: Sequence[_Cell], page: Page) -> Iterator[Text]:
+def _in_step(cells: Sequence[Cell], page: Page) -> Iterator[Text]:
     room = page.width - _LABEL
     gold, actual = Text(), Text()
     first = True
@@ -185,18 +198,13 @@ def _row(gold: Text, actual: Text, *, first: bool) -> Iterator[Text]:
         yield whole
 
 
-def _columns(cells: Sequence[_Cell], page: Page, room: int) -> Iterator[tuple[str, str, str]]:
+def _columns(cells: Sequence[Cell], page: Page, room: int) -> Iterator[tuple[str, str, str]]:
     for cell in cells:
         if cell.kind == "gap":
             upper, lower = cell.gold, cell.actual
         else:
             upper, lower = (page.data(side, limit=40 * room) for side in (cell.gold, cell.actual))
-        if cell.kind == "substitute":
-            upper, lower = f"[{upper}]", f"[{lower}]"
-        elif cell.kind == "delete":
-            upper = f"[-{upper}-]"
-        elif cell.kind == "insert":
-            lower = f"[+{lower}+]"
+        upper, lower = signed(cell.kind, upper, lower)
         sides = zip_longest(pieces(upper, room), pieces(lower, room), fillvalue="")
         for above, below in sides:
             yield above, below, cell.kind

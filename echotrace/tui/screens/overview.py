@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from echotrace.tui.requests import is_probe_only
 from echotrace.tui.widgets.analyzer import AnalyzerPanel, generic_names
 from echotrace.tui.widgets.entities import EntitiesPanel, has_entities
+from echotrace.tui.widgets.key_bar import KeyBar
 from echotrace.tui.widgets.latency import LatencyPanel
 from echotrace.tui.widgets.panel import Panel
 from echotrace.tui.widgets.probes import ProbesPanel, has_probes
@@ -38,6 +39,10 @@ class OverviewScreen(Screen[None]):
     """Arranges the panels: stacked on a small terminal, in columns on a wide one."""
 
     AUTO_FOCUS = ""
+    ESCAPE_TO_MINIMIZE = False  # Textual would do it before a line that one types in is asked
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "minimize", "Give the screen back", show=False, id="overview.minimize"),
+    ]
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
         (0, "-narrow"),
         (72, "-normal"),
@@ -70,7 +75,7 @@ class OverviewScreen(Screen[None]):
                     yield EntitiesPanel()
                 with Vertical(id="probes"):
                     yield ProbesPanel()
-        yield Footer()
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Focus the waterfall, but let a small terminal begin with the score."""

@@ -36,7 +36,7 @@ class MisheardTable(DataTable[Text]):
         Binding("k", "cursor_up", "Previous word", show=False, id="words.up"),
         Binding("home,g", "scroll_top", "First word", show=False, id="words.first"),
         Binding("end,G", "scroll_bottom", "Last word", show=False, id="words.last"),
-        Binding("enter", "select_cursor", "All about this word", show=False, id="words.open"),
+        Binding("enter", "select_cursor", "Open", tooltip="All about this word", id="words.open"),
     ]
 
     def __init__(self) -> None:

@@ -38,7 +38,9 @@ class RequestTable(DataTable[Text]):
         Binding("k", "cursor_up", "Previous request", show=False, id="requests.up"),
         Binding("home,g", "scroll_top", "First request", show=False, id="requests.first"),
         Binding("end,G", "scroll_bottom", "Last request", show=False, id="requests.last"),
-        Binding("enter", "select_cursor", "All about this request", show=False, id="requests.open"),
+        Binding(
+            "enter", "select_cursor", "Open", tooltip="All about this request", id="requests.open"
+        ),
     ]
 
     def __init__(self) -> None:

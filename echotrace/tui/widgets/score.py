@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 
-from echotrace.render.console.figures import number, quantity, words
+from echotrace.render.console.deductions import metric_name, points
+from echotrace.render.console.figures import quantity, words
 from echotrace.render.console.layout import style_of
 from echotrace.tui.state import Phase
 from echotrace.tui.widgets.panel import Panel
@@ -22,7 +24,11 @@ __all__ = ["ScorePanel"]
 
 
 class ScorePanel(Panel):
-    """The score box."""
+    """The score box; enter opens what the score is made of."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "app.score", "Open", tooltip="What the score is made of", id="score.open"),
+    ]
 
     def heading(self, page: Page) -> Text:
         """Return the title."""
@@ -38,18 +44,20 @@ class ScorePanel(Panel):
         yield from _verdict(score, page)
         for item in score.deductions:
             value = quantity(item.value, page.data(item.unit, limit=12), metric=item.metric)
-            line = Text.assemble((f"-{_points(item.points)}", "bold"))
-            line.append(f" {page.data(_label(item.metric), limit=20)} {page.data(value)}")
+            line = Text.assemble((f"-{points(item.points)}", "bold"))
+            line.append(f" {page.data(metric_name(item.metric), limit=20)} {page.data(value)}")
             line.append(f" {page.data(item.band, limit=20)}", style_of(item.band))
             yield from page.wrapped(line, indent=0)
         if score.value is not None and not score.deductions:
             yield Text("no deductions")
         if score.not_scored:
-            names = ", ".join(_label(entry.metric) for entry in score.not_scored)
+            names = ", ".join(metric_name(entry.metric) for entry in score.not_scored)
             line = Text(page.data(words(score.status)), style=style_of(score.status))
             yield from page.wrapped(line.append(f": {page.data(names)} not scored", ""), indent=0)
         for entry in score.not_scored:
-            line = Text(f"{page.data(_label(entry.metric), limit=24)} {page.data(entry.reason)}")
+            line = Text(
+                f"{page.data(metric_name(entry.metric), limit=24)} {page.data(entry.reason)}"
+            )
             line.stylize("dim")
             yield from page.wrapped(line, indent=0)
 
@@ -72,27 +80,10 @@ def _verdict(score: Score, page: Page) -> Iterator[Text]:
         return
     grade = score.grade or ""
     style = style_of(grade)
-    line = Text.assemble((f"{_points(score.value)} / 100", "bold"))
+    line = Text.assemble((f"{points(score.value)} / 100", "bold"))
     line.append(f"  {page.data(grade, limit=16).upper()}", f"bold {style}".strip())
     yield from page.wrapped(line, indent=0)
     room = min(page.width, 40)
     filled = round(max(0.0, min(100.0, score.value)) / 100 * room)
     bar = Text(page.glyphs.bar * filled, style=style)
     yield bar.append(page.glyphs.empty * (room - filled), "dim")
-
-
-_LABELS = {
-    "snr_db": "SNR",
-    "wer": "WER",
-    "ttft_ms": "TTFT",
-    "heard_gap_ms": "heard gap",
-    "dead_air_s": "dead air",
-}
-
-
-def _label(metric: str) -> str:
-    return _LABELS.get(metric, metric)
-
-
-def _points(value: float) -> str:
-    return number(value, 0 if value == int(value) else 1) if abs(value) < 1e9 else number(value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 
 from echotrace.render.console.conversation import loose, roles, summary_rows
 from echotrace.render.console.timeline import lanes, legend, packed
@@ -20,6 +21,14 @@ __all__ = ["TimelinePanel"]
 
 class TimelinePanel(Panel):
     """Who spoke when; the screen shows it only where turns were told."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "app.timeline", "Open", tooltip="Open the timeline", id="panel.timeline"),
+    ]
+
+    async def on_click(self) -> None:
+        """Open the timeline, which has the same lanes and a cursor."""
+        await self.run_action("app.timeline")
 
     def heading(self, page: Page) -> Text:
         """Return the title with the legend, as far as it goes; the whole one is below the lanes."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 
 from echotrace.render.console.dialogue import dialogue, is_dialogue
 from echotrace.render.console.diff import difference, excerpt, tally
@@ -12,9 +13,10 @@ from echotrace.render.console.errors import worst_first
 from echotrace.render.console.figures import figure, quantity
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import count
+from echotrace.tui.lines import page_of
 from echotrace.tui.widgets.misheard import LISTED, MisheardTable
 from echotrace.tui.widgets.missing import missing
-from echotrace.tui.widgets.panel import Panel
+from echotrace.tui.widgets.panel import Panel, PanelBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,22 +35,37 @@ _TWO_LINES = 2
 _TOLD = 6
 """What stands under the cursor is told in at most so many lines."""
 _DIALOGUE = 6
+_WIDTHS = 4
+"""Lines are kept for so many widths: one layout asks for several."""
 
 
 class TranscriptPanel(Panel):
     """The misheard words as a table where they are known one by one, and the transcript diff."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "text", "Open", tooltip="The whole text", id="words.text"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
         self._errors: list[WordError] = []
         self._shown: Transcription | None = None
         self._laid = (0, False)
-        self._aligned: tuple[Transcription, Page, list[Text]] | None = None
+        self._below: dict[Page, list[Text]] = {}
+        self._below_of: Transcription | None = None
+        self._told_lines = 0
 
     def compose(self) -> ComposeResult:
         """Hold the table above the lines."""
         yield MisheardTable()
         yield from super().compose()
+
+    def action_text(self) -> None:
+        """Open the whole text, or let the panel fill the screen while there is none."""
+        if self._result is None:
+            self.action_zoom()
+        else:
+            self.call_later(self.app.run_action, "transcript")
 
     def focus_words(self) -> None:
         """Put the cursor among the misheard words, or the focus on what stands in their place."""
@@ -72,7 +89,9 @@ class TranscriptPanel(Panel):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Tell the whole of the error that the cursor has come to."""
         event.stop()
-        self.redraw(layout=True)
+        page = page_of(self.query_one(PanelBody).size.width, ascii_only=self.ascii_only)
+        told = len(list(self._told(page))) if self._errors else 0
+        self.redraw(layout=told != self._told_lines)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open the sheet of the word; the cursor then follows it to where it was closed."""
@@ -109,9 +128,19 @@ class TranscriptPanel(Panel):
             yield from missing("heard", "transcription", self.run, page)
             return
         if self._errors:
-            yield from self._told(page)
+            told = list(self._told(page))
+            self._told_lines = len(told)
+            yield from told
+        if self._below_of is not result or len(self._below) >= _WIDTHS:
+            self._below, self._below_of = {}, result
+        if page not in self._below:
+            self._below[page] = list(self._not_moving(result, page))
+        yield from self._below[page]
+
+    def _not_moving(self, result: Transcription, page: Page) -> Iterator[Text]:
+        """Yield what a move of the cursor does not change."""
         if result.diff:
-            aligned = self._in_step(result, page)
+            aligned = list(_flush_left(difference(result.diff, page)))
             wrong = [] if self._errors else list(_spelled_out(result, page))
             # A long transcript must not push its wrong words off a small screen.
             yield from (*aligned, *wrong) if len(aligned) <= _TWO_LINES else (*wrong, *aligned)
@@ -136,14 +165,6 @@ class TranscriptPanel(Panel):
     @property
     def _roomy(self) -> bool:
         return self.screen.has_class("-tall") or self.has_class("-maximized")
-
-    def _in_step(self, result: Transcription, page: Page) -> list[Text]:
-        """Return the diff, which a move of the cursor does not change."""
-        kept = self._aligned
-        if kept is None or kept[0] is not result or kept[1] is not page:
-            kept = (result, page, list(_flush_left(difference(result.diff, page))))
-            self._aligned = kept
-        return kept[2]
 
     def _told(self, page: Page) -> Iterator[Text]:
         at = min(max(self.query_one(MisheardTable).cursor_row, 0), len(self._errors) - 1)

@@ -1,4 +1,4 @@
-"""The turns as a table, the worst first, with a cursor; or why there are none."""
+"""The turns as a table that one sorts and filters, with a cursor; or why there are none."""
 
 from __future__ import annotations
 
@@ -6,63 +6,90 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable
+from textual.widgets import Input, Static
 
+from echotrace.errors import UsageError
 from echotrace.render.console.conversation import headline, summary_rows, unmeasured
+from echotrace.render.console.figures import number
 from echotrace.render.console.layout import style_of
-from echotrace.render.console.turns import HEAD, turn_rows, worst_first
-from echotrace.tui.lines import page_of, themed
+from echotrace.render.console.turns import HEAD, turn_rows
+from echotrace.tui.lines import content, page_of
+from echotrace.tui.messages import OpenTurn
+from echotrace.tui.turn_figures import EXAMPLE, NAMES, TurnFigures, parse_filter
+from echotrace.tui.turn_order import Order, Sift, ordered, sift, told_order, value_of
 from echotrace.tui.widgets.missing import missing
 from echotrace.tui.widgets.panel import Panel, PanelBody
+from echotrace.tui.widgets.turn_table import OVERLAP, TurnTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from textual.app import ComposeResult
 
-    from echotrace.model.conversation import Conversation
+    from echotrace.expressions import Expression
+    from echotrace.model.conversation import Conversation, Turn
+    from echotrace.model.report import Report
     from echotrace.render.console.layout import Page
     from echotrace.render.console.turns import TurnRow
 
 __all__ = ["TurnTable", "TurnsPanel"]
 
-_NOTE = len(HEAD) - 1
-_KIND = HEAD.index("kind")
-_GAP = HEAD.index("heard gap ms")
-_NARROWEST = 12
-"""Cells below which there is no column of notes: the one under the cursor is told in full."""
-_GAP_FIRST_BELOW = 60
-_SCROLLBAR = 1
 _INTERVALS_FROM = 100
+_EDGES = 4
+"""Cells of a panel's upper edge beside its title."""
 _MEASURED = "measured"
-
-
-class TurnTable(DataTable[Text]):
-    """A row per turn; the cursor is on one of them."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", "Next turn", show=False, id="turns.down"),
-        Binding("k", "cursor_up", "Previous turn", show=False, id="turns.up"),
-        Binding("home,g", "scroll_top", "Worst turn", show=False, id="turns.first"),
-        Binding("end,G", "scroll_bottom", "Best turn", show=False, id="turns.last"),
-        Binding("enter", "app.zoom", "Panel to full screen and back", show=False, id="turns.zoom"),
-    ]
-
-    def __init__(self) -> None:
-        super().__init__(cursor_type="row", cell_padding=1)
+_SORTED = {
+    Order.HEARD: "heard gap ms",
+    Order.YIELD: "yield ms",
+    Order.OVERLAP: OVERLAP,
+    Order.SNR: "SNR",
+    Order.TIME: "at",
+}
+"""The column that shows what an order goes by."""
+_BEFORE = HEAD.index("heard gap ms")
+_HEADS = (*HEAD[:_BEFORE], OVERLAP, *HEAD[_BEFORE:])
+_REASON = 80
+_KEPT = 3
+_HELP = f"{', '.join(NAMES)}; enter applies, escape gives up"
 
 
 class TurnsPanel(Panel):
-    """The table, and under it the whole note of the turn that the cursor is on."""
+    """The table, above it the filter, and under it the whole note of the turn under the cursor."""
+
+    DEFAULT_CSS = """
+    TurnsPanel {
+        & > #turn-filter { display: none; height: 1; }
+        & > #turn-told { display: none; height: auto; max-height: 2; color: $foreground-muted; }
+        &.-asking > #turn-filter { display: block; }
+        &.-told > #turn-told { display: block; }
+        &.-wrong > #turn-told { color: $text-error; }
+        &.-asking, &.-told { min-height: 7; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "ask", "Filter the turns", show=False, id="turns.filter"),
+        Binding("o", "order", "Sort the turns by the next figure", show=False, id="turns.order"),
+        Binding("O", "reverse", "Turn the order round", show=False, id="turns.reverse"),
+        Binding("escape", "clear", "Leave the filter", show=False, id="turns.clear"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: list[TurnRow] = []
-        self._shown: Conversation | None = None
+        self.order = Order.WORST
+        self.is_reversed = False
+        self.filter: Expression | None = None
+        self._shown: Report | None = None
+        self._figures: TurnFigures | None = None
+        self._turns: list[Turn] = []
+        self._sift: Sift | None = None
+        self._made: _Made | None = None
+        self._kept: list[_Made] = []
         self._laid = 0
 
     def compose(self) -> ComposeResult:
         """Hold the table above the lines; one of the two is all there is on a small screen."""
+        yield Input(placeholder=EXAMPLE, id="turn-filter", compact=True)
+        yield Static("", id="turn-told", markup=False)
         yield TurnTable()
         yield from super().compose()
 
@@ -73,12 +100,19 @@ class TurnsPanel(Panel):
 
     def allow_focus(self) -> bool:
         """Leave the focus to the table where there is one."""
-        return not self._rows
+        return not self._has_turns
 
     def focus_turns(self, *, scroll_visible: bool = True) -> None:
         """Put the cursor into the table, or the focus on what stands in its place."""
-        target = self.query_one(TurnTable) if self._rows else self
+        target = self.query_one(TurnTable) if self._has_turns else self
         target.focus(scroll_visible=scroll_visible)
+
+    def go_to(self, turn_id: int) -> None:
+        """Put the cursor on a turn, where the table shows it."""
+        for row, turn in enumerate(self._turns):
+            if turn.id == turn_id:
+                self.query_one(TurnTable).move_cursor(row=row)
+                return
 
     def watch_run(self) -> None:
         """Fill the table anew."""
@@ -91,16 +125,92 @@ class TurnsPanel(Panel):
 
     def on_resize(self) -> None:
         """Lay the columns out for the new width."""
-        if self._rows and self.size.width != self._laid:
+        if self._has_turns and self.size.width != self._laid:
             self._fill()
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Tell the note of the turn that the cursor has come to."""
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Answer the keys of the table only where there is one, escape only where it helps."""
+        if action in ("ask", "order", "reverse"):
+            return self._has_turns
+        if action == "clear":
+            return self.has_class("-asking") or self.filter is not None
+        return True
+
+    def action_ask(self) -> None:
+        """Open the line of the filter, with the present one in it."""
+        line = self.query_one("#turn-filter", Input)
+        line.value = self.filter.text if self.filter else ""
+        line.cursor_position = len(line.value)
+        self.add_class("-asking")
+        self._tell(_HELP)
+        line.focus()
+        self.call_after_refresh(self._gather)
+
+    def _gather(self) -> None:
+        """Find the words of every turn while the filter is being typed, not when it is sent."""
+        if self._figures is not None:
+            self._figures.gather()
+
+    def action_order(self) -> None:
+        """Sort by the next figure that any turn has."""
+        choices = list(Order)
+        for step in range(1, len(choices) + 1):
+            order = choices[(choices.index(self.order) + step) % len(choices)]
+            if order is Order.WORST or self._has_figure(order):
+                self._sort(order, is_reversed=False)
+                return
+
+    def action_reverse(self) -> None:
+        """Turn the order round; what was not measured stays last."""
+        self._sort(self.order, is_reversed=not self.is_reversed)
+
+    def action_clear(self) -> None:
+        """Give up the line that is open, else show all turns again."""
+        if not self.has_class("-asking"):
+            self.filter = None
+        self._close_line()
+        self._arrange(at=0)
+
+    def on_turn_table_head_picked(self, event: TurnTable.HeadPicked) -> None:
+        """Sort by the column whose head was clicked, the other way round the second time."""
         event.stop()
-        self.redraw(layout=True)
+        order = next((order for order, head in _SORTED.items() if head == event.column), None)
+        if order is not None:
+            self._sort(order, is_reversed=order is self.order and not self.is_reversed)
+
+    def on_turn_table_moved(self, event: TurnTable.Moved) -> None:
+        """Tell the note of the turn that the cursor has come to; nothing else is drawn."""
+        event.stop()
+        for body in self.query(PanelBody):
+            body.forget(layout=False)
+
+    def on_turn_table_opened(self, event: TurnTable.Opened) -> None:
+        """Ask for the sheet of the turn, which walks through the turns in this order."""
+        event.stop()
+        turn = self._turns[self.query_one(TurnTable).cursor_row]
+        self.post_message(OpenTurn(turn.id, tuple(item.id for item in self._turns)))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Apply the filter, or tell what is wrong with it; an empty line clears it."""
+        event.stop()
+        text = event.value.strip()
+        try:
+            self.filter = parse_filter(text) if text else None
+        except UsageError as error:
+            parts = (error.what, error.why, error.hint)
+            self._tell("; ".join(filter(None, parts)), wrong=True)
+            return
+        self._close_line()
+        self._arrange(at=0)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another text is another question."""
+        event.stop()
+        if self.has_class("-wrong"):
+            self._tell(_HELP)
 
     def heading(self, page: Page) -> Text:
-        """Return the title with the number that people argue about."""
+        """Return the title with the order and the number that people argue about."""
         title = Text("Turns", style="bold")
         heard = self.conversation
         if heard is None:
@@ -108,14 +218,24 @@ class TurnsPanel(Panel):
         if heard.status != _MEASURED and not heard.turns:
             word = page.data(heard.status.replace("_", " "), limit=20)
             return title.append(f"  {word}", style_of(heard.status) or "dim")
-        return Text("  ").join([title, next(headline(heard.summary.heard_gap_ms, page))])
+        parts = [title, next(headline(heard.summary.heard_gap_ms, page))]
+        if heard.turns:
+            order = Text(told_order(self.order, is_reversed=self.is_reversed), style="dim")
+            whole = Text("  ").join([*parts, order])
+            plain = self.order is Order.WORST and not self.is_reversed
+            if whole.cell_len + _EDGES <= self.size.width:
+                return whole
+            if not plain:
+                return Text("  ").join([title, order, *parts[1:]])
+        return Text("  ").join(parts)
 
     def lines(self, page: Page) -> Iterator[Text]:
         """Yield the note under the cursor, or why there is no table."""
         heard = self.conversation
-        if self._rows:
-            at = self.query_one(TurnTable).cursor_row
-            yield from _told(self._rows[min(max(at, 0), len(self._rows) - 1)], page)
+        if self._has_turns:
+            if self._turns and self._made:
+                at = min(max(self.query_one(TurnTable).cursor_row, 0), len(self._turns) - 1)
+                yield from _told(self._made.row(self._turns[at]), page)
             return
         if heard is None:
             yield from missing("turns", "turns", self.run, page)
@@ -127,45 +247,142 @@ class TurnsPanel(Panel):
         if report is not None:
             yield from page.pairs(summary_rows(report, heard, page), indent=0)
 
-    def _fill(self) -> None:
+    @property
+    def _has_turns(self) -> bool:
         heard = self.conversation
-        width = self.size.width
-        page = page_of(width, ascii_only=self.ascii_only)
-        turns = worst_first(heard) if heard else []
-        brief = width < _INTERVALS_FROM
-        self._rows = turn_rows(heard, turns, page, brief=brief) if heard else []
+        return heard is not None and bool(heard.turns)
+
+    def _has_figure(self, order: Order) -> bool:
+        heard, figures = self.conversation, self._figures
+        if heard is None or figures is None:
+            return False
+        values = (value_of(turn, order, figures.overlap) for turn in heard.turns)
+        if order is Order.OVERLAP:
+            return any(values)  # where nobody talks over anybody there is nothing to sort
+        return any(value is not None for value in values)
+
+    def _sort(self, order: Order, *, is_reversed: bool) -> None:
+        self.order, self.is_reversed = order, is_reversed
+        self._arrange(at=0)
+
+    def _close_line(self) -> None:
+        """Take the line of the filter away; the keys are the table's again."""
+        had = self.query_one("#turn-filter", Input).has_focus
+        self.remove_class("-asking", "-wrong")
+        if had:
+            self.focus_turns()
+
+    def _tell(self, text: str, *, wrong: bool = False) -> None:
+        page = page_of(max(self.size.width, 40), ascii_only=self.ascii_only)
+        self.set_class(bool(text), "-told")
+        self.set_class(wrong, "-wrong")
+        self.query_one("#turn-told", Static).update(content([Text(page.data(text))]))
+
+    def _fill(self) -> None:
+        """Make the rows of a report, once, and lay them out for the present width."""
+        report = self.run.report if self.run else None
+        heard = self.conversation
+        same = report is self._shown
+        if not same:
+            self._figures = TurnFigures(report) if report else None
+            self.filter = None
+            self.remove_class("-asking", "-wrong")
+        self._shown, self._laid = report, self.size.width
         for table in self.query(TurnTable):
-            at = table.cursor_row
-            table.clear(columns=True)
-            table.display = bool(self._rows)
-            if self._rows:
-                _lay(table, self._rows, page)
-                table.move_cursor(row=at if self._shown is heard else 0)
-        self._shown, self._laid = heard, width
+            at = table.cursor_row if same else 0
+            table.display = self._has_turns
+            if heard is not None and heard.turns:
+                self._made = self._made_of(heard)
+            self._arrange(at=at)
         for body in self.query(PanelBody):
-            body.set_class(bool(self._rows), "-detail")
+            body.set_class(self._has_turns, "-detail")
+
+    def _made_of(self, heard: Conversation) -> _Made:
+        """Return the rows of a conversation; those of the last few are kept."""
+        brief = self.size.width < _INTERVALS_FROM
+        for made in self._kept:
+            if made.is_of(heard, brief, self.ascii_only):
+                return made
+        page = page_of(self.size.width, ascii_only=self.ascii_only)
+        made = _Made(heard, page, brief=brief)
+        self._kept = [made, *self._kept[: _KEPT - 1]]
+        return made
+
+    def _arrange(self, *, at: int) -> None:
+        """Sort, filter and show the rows that there are."""
+        heard, figures, made = self.conversation, self._figures, self._made
+        self._turns, self._sift = [], None
+        if heard is None or not heard.turns or figures is None or made is None:
+            self._tell("")
+            return
+        turns = ordered(heard, self.order, figures.overlap, is_reversed=self.is_reversed)
+        if self.filter is not None:
+            self._sift = sift(turns, self.filter, figures.look_up)
+            turns = list(self._sift.kept)
+        self._turns = turns
+        overlaps: dict[int, Text] = {}
+        if self.order is Order.OVERLAP:
+            values = ((turn, value_of(turn, self.order, figures.overlap)) for turn in turns)
+            overlaps = {id(turn): Text(number(v) if v is not None else "n/a") for turn, v in values}
+        table = self.query_one(TurnTable)
+        rows = [made.cells(turn, overlaps.get(id(turn))) for turn in turns]
+        talked_over = len(OVERLAP) if overlaps else 0
+        widest = [*made.widest[:_BEFORE], talked_over, *made.widest[_BEFORE:]]
+        table.lay(rows, widest, _HEADS, self._titles(), self.size.width, ascii_only=self.ascii_only)
+        table.show(rows, at=at)
+        self._tell_sift(self._sift, len(heard.turns))
+        self.redraw(layout=False)
+
+    def _titles(self) -> dict[str, str]:
+        """Return the head of the sorted column with a sign of its direction."""
+        head = _SORTED.get(self.order)
+        if head is None:
+            return {}
+        falls = self.order.is_falling is not self.is_reversed
+        sign = ("v" if falls else "^") if self.ascii_only else ("▼" if falls else "▲")
+        return {head: f"{head} {sign}"}
+
+    def _tell_sift(self, found: Sift | None, count: int) -> None:
+        if found is None or self.filter is None:
+            self._tell("")
+            return
+        kept = f"{len(found.kept):,}" if found.kept else "none"
+        told = [f"{kept} of {count:,} turn{'' if count == 1 else 's'}: {self.filter.text}"]
+        if found.unknown:
+            more = len(found.reasons) - 1
+            why = found.reasons[0] if found.reasons else "no reason given"
+            page = page_of(self.size.width, ascii_only=self.ascii_only)
+            told.append(
+                f"{len(found.unknown):,} could not be told: {page.data(why, limit=_REASON)}"
+            )
+            told[-1] += f" and {more:,} other reason{'' if more == 1 else 's'}" if more > 0 else ""
+        if not found.kept and "kind" in self.filter.names:
+            kinds = {turn.kind for turn in (*found.dropped, *found.unknown)}
+            told.append(f"the kinds here: {', '.join(sorted(kinds))}")
+        self._tell("; ".join([*told, "escape clears"]))
 
 
-def _lay(table: TurnTable, rows: list[TurnRow], page: Page) -> None:
-    """Give each column the width of its widest cell, and the notes what is left of the panel."""
-    grid = [row.cells for row in rows]
-    kept = [at for at in range(len(HEAD)) if any(cells[at].plain for cells in grid)]
-    if page.width < _GAP_FIRST_BELOW:
-        kept.sort(key=lambda at: _KIND - 0.5 if at == _GAP else at)
-    widths = {at: max(len(HEAD[at]), *(cells[at].cell_len for cells in grid)) for at in kept}
-    if _NOTE in widths:
-        others = sum(width for at, width in widths.items() if at != _NOTE)
-        left = page.width - others - 2 * len(kept) - _SCROLLBAR
-        widths[_NOTE] = min(widths[_NOTE], left)
-        if left < _NARROWEST:
-            kept.remove(_NOTE)
-    for at in kept:
-        table.add_column(HEAD[at], width=widths[at], key=HEAD[at])
-    for number, cells in enumerate(grid):
-        shown = [themed(cells[at], table.app.theme_variables) for at in kept]
-        shown[0].align("right", widths[kept[0]])
-        shown[-1].truncate(widths[kept[-1]], overflow="crop" if page.ascii_only else "ellipsis")
-        table.add_row(*shown, key=str(number))
+class _Made:
+    """The rows of a conversation as texts; to sort or filter them makes none anew."""
+
+    def __init__(self, heard: Conversation, page: Page, *, brief: bool) -> None:
+        self._of = (heard, brief, page.ascii_only)
+        rows = turn_rows(heard, heard.turns, page, brief=brief)
+        self._rows = {id(turn): row for turn, row in zip(heard.turns, rows, strict=True)}
+        self._cells = {key: row.cells for key, row in self._rows.items()}
+        columns = zip(*self._cells.values(), strict=True)
+        self.widest = [max(text.cell_len for text in column) for column in columns]
+
+    def is_of(self, heard: Conversation, brief: bool, ascii_only: bool) -> bool:
+        return self._of[0] is heard and self._of[1:] == (brief, ascii_only)
+
+    def row(self, turn: Turn) -> TurnRow:
+        return self._rows[id(turn)]
+
+    def cells(self, turn: Turn, overlap: Text | None) -> tuple[Text, ...]:
+        """Return the texts of a row in the order of the table's heads."""
+        cells = self._cells[id(turn)]
+        return (*cells[:_BEFORE], overlap or Text(), *cells[_BEFORE:])
 
 
 def _told(row: TurnRow, page: Page) -> Iterator[Text]:

@@ -1,0 +1,236 @@
+"""One turn on its own clock: who speaks when, what the caller waits, where both speak at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from echotrace.render.console.axis import axis_to, drawable, scale
+from echotrace.render.console.figures import milliseconds, number
+from echotrace.render.console.layout import style_of
+from echotrace.render.console.parts import part
+from echotrace.render.console.timeline import stamp
+from echotrace.render.console.turns import interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from echotrace.model.conversation import Conversation, Incident, Turn, TurnSide
+    from echotrace.model.measure import Measurement
+    from echotrace.render.console.axis import Axis
+    from echotrace.render.console.layout import Page
+
+__all__ = ["Wait", "clock_lines", "incidents_of", "turned", "wait_of"]
+
+_LEFT = 10
+_LABEL = 7
+_SHORTEST = 12
+_STYLES = {"caller": "cyan", "agent": "magenta"}
+_EDGE_S = 0.15
+"""A speech detector's stretches reach so far beyond what is audible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """The time from the caller's last word to an answer, or to where the waiting ends without one.
+
+    ``band`` is the word of the threshold profile, or the severity of a response that was missed.
+    One that is not sure has ends that are not clear: its length is no figure.
+    """
+
+    start_s: float
+    end_s: float
+    band: str | None = None
+    is_answered: bool = True
+    is_sure: bool = True
+
+    @property
+    def length_ms(self) -> float:
+        """How long it is."""
+        return 1e3 * (self.end_s - self.start_s)
+
+    @property
+    def inside(self) -> tuple[float, float] | None:
+        """The wait without its edges, where what was said before and after still rings."""
+        first, last = self.start_s + _EDGE_S, self.end_s - _EDGE_S
+        return (first, last) if first < last else None
+
+
+def incidents_of(conversation: Conversation | None, turn: Turn) -> list[Incident]:
+    """Return the incidents of a turn in the order of time."""
+    found = (item for item in (conversation.incidents if conversation else ()))
+    return sorted((item for item in found if item.turn_id == turn.id), key=lambda item: item.at_s)
+
+
+def wait_of(turn: Turn, incidents: Sequence[Incident]) -> Wait | None:
+    """Return what the caller waited in a turn; None where nobody had to wait.
+
+    A missed response ends it where something else was heard, as its incident says.
+    """
+    if turn.user is None:
+        return None
+    begin_s = turn.user.end_s
+    if turn.agent is not None:
+        if not begin_s < turn.agent.start_s:
+            return None
+        gap = turn.heard_gap_ms
+        known = gap.value is not None
+        return Wait(start_s=begin_s, end_s=turn.agent.start_s, band=gap.band, is_sure=known)
+    for item in incidents:
+        lasting = item.duration_ms.value
+        if item.type == "missed_response" and lasting is not None and 0 < lasting < math.inf:
+            end_s = begin_s + lasting / 1e3
+            return Wait(start_s=begin_s, end_s=end_s, band=item.severity.value, is_answered=False)
+    return None
+
+
+def clock_lines(turn: Turn, incidents: Sequence[Incident], page: Page) -> Iterator[Text]:
+    """Yield the two sides as lanes on the turn's own axis, then each part with its length."""
+    wait = wait_of(turn, incidents)
+    ends = [side.end_s for side in (turn.user, turn.agent) if side]
+    starts = [side.start_s for side in (turn.user, turn.agent) if side]
+    if not starts:
+        yield from part("Parts", Text("nobody is heard in this turn", style="dim"), page, indent=0)
+        return
+    begin_s, end_s = min(starts), max([*ends, wait.end_s if wait else ends[0]])
+    told = Text(f"{_clock(begin_s)} to {_clock(end_s)} of the recording", style="dim")
+    yield from part("Parts", told, page, indent=0)
+    cells = page.width - _LEFT
+    if cells >= _SHORTEST and math.isfinite(end_s - begin_s) and end_s > begin_s:
+        yield from _lanes(turn, wait, begin_s, end_s, page)
+    yield from _flush(page.table([*_rows(turn, wait, page)], right=(2,)))
+
+
+def _lanes(
+    turn: Turn, wait: Wait | None, begin_s: float, end_s: float, page: Page
+) -> Iterator[Text]:
+    axis = axis_to(1e3 * (end_s - begin_s), page.width - _LEFT, label_cells=_LABEL)
+    glyphs = page.glyphs
+
+    def lane(name: str, drawn: Sequence[tuple[float, float, str, str]]) -> Text:
+        line = [(" ", "")] * axis.cells
+        for start_s, stop_s, glyph, style in drawn:
+            for cell in _covered(start_s - begin_s, stop_s - begin_s, axis):
+                line[cell] = (glyph, style)
+        text = Text.assemble((name.ljust(_LEFT), "dim"))
+        for glyph, style in line:
+            text.append(glyph, style)
+        text.rstrip()
+        return text
+
+    waits = [] if wait is None else [_waiting(wait, page)]
+    talked_on = _talked_on(turn)
+    if talked_on is not None:
+        waits.append((*talked_on, glyphs.estimated, _STYLES["agent"]))
+    said = {
+        name: [(side.start_s, side.end_s, glyphs.bar, _STYLES[name])]
+        for name, side in (("caller", turn.user), ("agent", turn.agent))
+        if side
+    }
+    yield lane("caller", said.get("caller", []))
+    yield lane("agent", [*waits, *said.get("agent", [])])
+    labels = scale(axis)
+    tail = " ms" if _LEFT + len(labels) + 3 <= page.width else ""
+    yield Text(" " * _LEFT + labels + tail, style="dim")
+
+
+def _waiting(wait: Wait, page: Page) -> tuple[float, float, str, str]:
+    style = style_of(wait.band) or "dim"
+    return wait.start_s, wait.end_s, page.glyphs.empty, style
+
+
+def _talked_on(turn: Turn) -> tuple[float, float] | None:
+    """Return from when to when the agent talked on after the caller had begun."""
+    lasting = turn.yield_ms.value if turn.yield_ms else None
+    if turn.user is None or lasting is None or not 0 < lasting < math.inf:
+        return None
+    return turn.user.start_s, turn.user.start_s + lasting / 1e3
+
+
+def _covered(start_s: float, stop_s: float, axis: Axis) -> range:
+    """Return the cells of a stretch, at least one."""
+    first = max(0, min(axis.cells - 1, math.floor(axis.cell(drawable(1e3 * start_s)))))
+    last = max(0, min(axis.cells, math.ceil(axis.cell(drawable(1e3 * stop_s)) - 1e-9)))
+    return range(first, max(first + 1, last))
+
+
+def _rows(turn: Turn, wait: Wait | None, page: Page) -> Iterator[list[Text]]:
+    """Yield each part in the order of time: who, from when to when, how long, how sure."""
+    glyphs = page.glyphs
+    rows: list[tuple[float, list[Text]]] = []
+    for name, side in (("caller", turn.user), ("agent", turn.agent)):
+        if side is not None:
+            row = _row(glyphs.bar, _STYLES[name], f"{name} speaks", side.start_s, side.end_s)
+            rows.append((side.start_s, [*row, Text(_edges(side, page), style="dim")]))
+    talked_on = _talked_on(turn)
+    if talked_on is not None and turn.yield_ms is not None:
+        row = _row(glyphs.estimated, _STYLES["agent"], "agent talks on", *talked_on)
+        rows.append((talked_on[0] + 1e-6, [*row, _sure(turn.yield_ms, page)]))
+    if turn.user and turn.agent and turn.agent.start_s < turn.user.end_s:
+        both = (turn.agent.start_s, min(turn.user.end_s, turn.agent.end_s))
+        row = _row(" ", "", "both speak", *both)
+        rows.append((both[0] + 1e-6, [*row, _sure(turned(turn.heard_gap_ms), page)]))
+    if wait is not None:
+        style = style_of(wait.band) or "dim"
+        row = _row(glyphs.empty, style, "caller waits", wait.start_s, wait.end_s)
+        if not wait.is_sure:
+            row[-1] = Text("n/a", style="bold")
+        sure = _sure(turn.heard_gap_ms, page) if wait.is_answered else Text("no answer", "dim")
+        rows.append((wait.start_s, [*row, sure]))
+    for _, cells in sorted(rows, key=lambda pair: pair[0]):
+        yield cells
+
+
+def _row(glyph: str, style: str, name: str, start_s: float, end_s: float) -> list[Text]:
+    lasting = milliseconds(1e3 * (end_s - start_s))
+    return [
+        Text.assemble((glyph, style), " ", name),
+        Text(f"{_clock(start_s)} to {_clock(end_s)}", style="cyan"),
+        Text(lasting, style="bold"),
+    ]
+
+
+def _sure(item: Measurement, page: Page) -> Text:
+    """Return how sure a length is, and the word of its band."""
+    text = Text(interval(item, page), style="dim")
+    if item.value is None:
+        return Text(page.data(item.reason or "no reason given"), style="dim")
+    if item.band:
+        word = page.data(item.band, limit=16)
+        text = Text.assemble(text, " " if text.plain else "", (word, style_of(item.band)))
+    return text
+
+
+def turned(gap: Measurement) -> Measurement:
+    """Return a gap that is below zero as the length by which the answer came too early."""
+    if gap.value is None:
+        return gap
+    low, high = (None if bound is None else -bound for bound in (gap.high, gap.low))
+    return replace(gap, value=-gap.value, low=low, high=high, band=None)
+
+
+def _edges(side: TurnSide, page: Page) -> str:
+    """Return how sure the two ends are, in ms."""
+    sign = "+-" if page.ascii_only else "±"
+    told = []
+    for at_s, low_s, high_s in (
+        (side.start_s, side.start_low_s, side.start_high_s),
+        (side.end_s, side.end_low_s, side.end_high_s),
+    ):
+        if low_s is None or high_s is None:
+            return ""
+        told.append(f"{sign}{number(1e3 * max(at_s - low_s, high_s - at_s))}")
+    return f"edges {', '.join(told)} ms"
+
+
+def _clock(at_s: float) -> str:
+    return stamp(at_s, digits=2)
+
+
+def _flush(lines: Sequence[Text]) -> Iterator[Text]:
+    """Take off a table's own indent of two."""
+    for line in lines:
+        yield line[2:] if line.plain.startswith("  ") else line

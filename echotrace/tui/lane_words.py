@@ -1,0 +1,221 @@
+"""What is under the cursor of a timeline, in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from echotrace.model.conversation import Turn
+from echotrace.model.report import Word
+from echotrace.render.console.errors import cause_name, cause_style
+from echotrace.render.console.figures import number, quantity
+from echotrace.render.console.layout import style_of
+from echotrace.render.console.parts import count, said_and_heard
+from echotrace.render.console.timeline import named, stamp
+from echotrace.render.console.turns import interval, rated, worst_first
+from echotrace.tui.lane_wave import dbfs, peak_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from echotrace.model.measure import Measurement
+    from echotrace.model.report import WordError
+    from echotrace.render.console.layout import Page
+    from echotrace.tui.lane_index import CallIndex, Lane
+    from echotrace.tui.lane_wave import Detail
+    from echotrace.tui.places import Place
+    from echotrace.tui.window import Window
+
+__all__ = ["Found", "found_at", "parts_of"]
+
+_WORD = 24
+_REASON = 60
+_EVIDENCE = 100
+_MANY = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the cursor is on; ``turns`` counts those that its column touches."""
+
+    turn: Turn | None
+    turns: int
+    incidents: tuple[int, ...]
+    errors: tuple[int, ...]
+    word: Word | None
+
+
+def found_at(index: CallIndex, window: Window, chosen: Place | None) -> Found:
+    """Look up what the cursor is on; the place that was chosen comes before its neighbours.
+
+    Of several turns in one column it is the one at the cursor's time, else the worst of them.
+    """
+    start_s = window.time_of(window.cursor)
+    end_s = start_s + window.step_s
+    at_s = window.cursor_s
+    here = list(index.turns.within(at_s, at_s))
+    near = list(index.turns.within(start_s, end_s))
+    turn = None
+    if chosen is not None and chosen.turn_id is not None:
+        named_by_it = (index.turns.items[at] for at in near)
+        turn = next((item for item in named_by_it if item.id == chosen.turn_id), None)
+    if turn is None and here:
+        turn = index.turns.items[here[-1]]
+    heard = index.report.conversation
+    if turn is None and near and heard is not None:
+        some = tuple(index.turns.items[at] for at in near)
+        turn = worst_first(replace(heard, turns=some))[0]
+    words = [*index.words.within(at_s, at_s), *index.words.begun(start_s, end_s)]
+    others = [*index.others.within(at_s, at_s), *index.others.begun(start_s, end_s)]
+    word = index.words.items[words[0]] if words else None
+    if word is None and others:
+        word = index.others.items[others[0]]
+    errors = list(index.errors.within(start_s, end_s))
+    incidents = list(index.incidents.within(start_s, end_s))
+    if chosen is not None:
+        errors.sort(key=lambda at: index.errors.items[at] is not chosen.about)
+        incidents.sort(key=lambda at: index.incidents.items[at] is not chosen.about)
+    return Found(
+        turn=turn,
+        turns=len(near),
+        incidents=tuple(incidents),
+        errors=tuple(errors),
+        word=word,
+    )
+
+
+def parts_of(
+    found: Found,
+    index: CallIndex,
+    window: Window,
+    page: Page,
+    *,
+    letters: Mapping[str, str],
+    detail: Detail | None,
+) -> Iterator[Text]:
+    """Yield the parts of the line about the cursor: when, who, how late, what went wrong.
+
+    What the report does not know is left out, but for a gap: why it is not known is told.
+    """
+    yield Text(stamp(window.cursor_s, digits=2), style="bold cyan")
+    yield _who(index, window)
+    if found.turn is not None:
+        yield from _turn(found, found.turn, page)
+    for at in found.incidents[:_MANY]:
+        yield _incident(index, at, letters, page)
+    if len(found.incidents) > _MANY:
+        yield Text(f"and {count(len(found.incidents) - _MANY, 'more incident')} here", style="dim")
+    for at in found.errors[:1]:
+        yield from _error(index.errors.items[at], page)
+    if len(found.errors) > 1:
+        yield Text(f"{len(found.errors):,} misheard words here", style="dim")
+    if not found.errors and found.word is not None:
+        yield _word(found.word, page)
+    yield from _signal(index, window, found, detail, page)
+
+
+def _who(index: CallIndex, window: Window) -> Text:
+    at_s = window.cursor_s
+    by_turns = any(len(lane.turns) for lane in index.lanes)
+    if not by_turns and not any(len(lane.segments) for lane in index.lanes):
+        return Text("nothing tells who speaks", style="dim")
+    spans = ((lane, lane.turns if by_turns else lane.segments) for lane in index.lanes)
+    speaking = [
+        lane.name
+        for lane, known in spans
+        if any(known.ends[at] > at_s for at in known.within(at_s, at_s))
+    ]
+    if len(speaking) > 1:
+        return Text(f"{' and '.join(speaking)} speak")
+    if speaking:
+        return Text(f"{speaking[0]} speaks")
+    if any(index.waits.ends[at] > at_s for at in index.waits.within(at_s, at_s)):
+        return Text("the caller waits", style="bold")
+    return Text("nobody speaks", style="dim")
+
+
+def _turn(found: Found, turn: Turn, page: Page) -> Iterator[Text]:
+    text = Text.assemble((f"turn {turn.id:,}", "bold"), f" {page.data(named(turn.kind), limit=20)}")
+    if found.turns > 1:
+        text.append(f", one of {found.turns:,} here", "dim")
+    yield text
+    gap = turn.heard_gap_ms
+    if gap.value is None:
+        yield Text(f"no heard gap: {page.data(gap.reason, limit=_REASON)}", style="dim")
+    else:
+        yield _figure("heard gap", gap, page)
+    if turn.yield_ms is not None and turn.yield_ms.value is not None:
+        yield _figure("yield", turn.yield_ms, page)
+
+
+def _figure(label: str, item: Measurement, page: Page) -> Text:
+    text = Text.assemble((f"{label} ", "dim"), rated(item, page))
+    sure = interval(item, page)
+    return text.append(f" {sure}", "dim") if sure else text
+
+
+def _incident(index: CallIndex, at: int, letters: Mapping[str, str], page: Page) -> Text:
+    item = index.incidents.items[at]
+    told = page.data(named(item.type), limit=20)
+    text = Text.assemble((f"{letters.get(item.type, '?')} ", "bold"), told)
+    text.append(f" {item.severity.value}", style_of(item.severity.value) or "dim")
+    if item.duration_ms.value is not None:
+        text.append(f" {page.data(quantity(item.duration_ms.value, item.duration_ms.unit))}")
+    return text
+
+
+def _error(error: WordError, page: Page) -> Iterator[Text]:
+    yield said_and_heard(error.gold, error.actual, page, limit=_WORD)
+    if error.causes:
+        first = error.causes[0]
+        text = Text.assemble((cause_name(first.kind, page), cause_style(first.kind)))
+        if first.evidence.strip():
+            text.append(f": {page.data(first.evidence, limit=_EVIDENCE)}")
+        yield text
+
+
+def _word(word: Word, page: Page) -> Text:
+    text = Text.assemble(("word ", "dim"), f'"{page.data(word.text[:200], limit=_WORD)}"')
+    if word.probability is not None:
+        text.append(f" {number(word.probability, 2)} sure", "dim")
+    return text
+
+
+def _signal(
+    index: CallIndex, window: Window, found: Found, detail: Detail | None, page: Page
+) -> Iterator[Text]:
+    for label, told in (("SNR", _snr), ("level", _level)):
+        parts = []
+        for lane in index.lanes:
+            value = told(index, lane, window, detail)
+            if value is not None:
+                name = f"{page.data(lane.name, limit=10)} " if len(index.lanes) > 1 else ""
+                parts.append(f"{name}{value}")
+        if parts:
+            unit = "dB" if label == "SNR" else "dBFS"
+            yield Text.assemble((f"{label} ", "dim"), f"{', '.join(parts)} {unit}")
+
+
+def _snr(index: CallIndex, lane: Lane, window: Window, detail: Detail | None) -> str | None:
+    """Return the SNR of the word at the cursor, else that of the stretch of speech around it."""
+    at_s = window.cursor_s
+    for at in lane.words.within(at_s, at_s):
+        value = lane.words.items[at].snr_db
+        if value is not None:
+            return number(value, 1)
+    for at in lane.segments.within(at_s, at_s):
+        value = lane.segments.items[at].snr_db.value
+        if value is not None:
+            return number(value, 1)
+    return None
+
+
+def _level(index: CallIndex, lane: Lane, window: Window, detail: Detail | None) -> str | None:
+    peak = peak_at(lane, window, index.first_s, index.column_s, detail)
+    if peak is None:
+        return None
+    level = dbfs(peak)
+    return number(level, 1) if math.isfinite(level) else "silent"
