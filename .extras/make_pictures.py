@@ -1,57 +1,44 @@
-"""Draw the README's pictures from the demo: the terminal app, and the printed report, as SVG.
+"""Draw the README's two pictures from the demo call: the app, and its worst turn on the timeline.
 
 python .extras/make_pictures.py
 """
 
 import asyncio
-import io
-from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
 from echotrace.cli.bundled import demo_runs
-from echotrace.model.report import Report
 from echotrace.orchestrator import run
-from echotrace.render.console import render_console
 from echotrace.tui.app import EchoTraceApp
 from echotrace.tui.job import Saved
 
 OUT = Path(__file__).parents[1] / "docs"
-PRINTED_WIDTH = 100
-APP_SIZE = (110, 26)
+SIZE = (110, 30)
+TO_THE_CALL = ("right_square_bracket",)
+TO_ITS_WORST_TURN = (*TO_THE_CALL, "enter", "l", "plus")
 
 
-def demo_reports() -> dict[str, Report]:
-    reports = {}
-    for name, request, settings in demo_runs():
-        report = asyncio.run(run(request, settings)).report
-        source = replace(report.source, path=Path(report.source.path).name)
-        reports[name] = replace(report, source=source)
-    return reports
+def demo_reports() -> list[Saved]:
+    return [
+        Saved(name=name, report=asyncio.run(run(request, settings)).report)
+        for name, request, settings in demo_runs()
+    ]
 
 
-async def draw_app(reports: dict[str, Report]) -> str:
-    app = EchoTraceApp([Saved(name=name, report=report) for name, report in reports.items()])
-    async with app.run_test(size=APP_SIZE) as pilot:
-        await pilot.pause()
-        await pilot.press("n")  # the call comes second
+async def draw(reports: list[Saved], *keys: str) -> str:
+    app = EchoTraceApp(reports)
+    async with app.run_test(size=SIZE) as pilot:
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await app.workers.wait_for_complete()
         await pilot.pause()
         return app.export_screenshot(title="echotrace demo")
 
 
-def draw_printed(report: Report, path: Path) -> None:
-    text = Text.from_ansi(render_console(report, width=PRINTED_WIDTH, color=True))
-    console = Console(record=True, width=PRINTED_WIDTH, file=io.StringIO())
-    console.print(text)
-    console.save_svg(str(path), title="echotrace demo --only call --no-tui")
-
-
 def main() -> None:
     reports = demo_reports()
-    (OUT / "demo-app.svg").write_text(asyncio.run(draw_app(reports)), "utf-8")
-    draw_printed(reports["call"], OUT / "demo-report.svg")
+    for name, keys in (("demo-app", TO_THE_CALL), ("demo-timeline", TO_ITS_WORST_TURN)):
+        (OUT / f"{name}.svg").write_text(asyncio.run(draw(reports, *keys)), "utf-8")
 
 
 if __name__ == "__main__":

@@ -258,3 +258,32 @@ def test_the_command_line_loads_no_textual_without_the_app(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stderr.decode().split()[-2:] == ["False", "False"]
+
+
+def test_theme_and_keys_come_from_the_configuration(tmp_path):
+    report = tmp_path / "report.json"
+    report.write_text(complete_report().to_json(), "utf-8")
+    (tmp_path / ".echotrace.toml").write_text(
+        '[tui]\ntheme = "textual-light"\n[tui.keymap]\n"app.quit" = "Q"\n', "utf-8"
+    )
+    with terminal("open", report, home=tmp_path) as app:
+        app.expect("Q Quit").type("q?", enter=False).expect("escape closes").type("q", enter=False)
+        assert app.leave("Q") == ExitCode.PASS
+
+
+@pytest.mark.parametrize(
+    ("table", "what", "hint"),
+    [
+        ('keymap = "view.tuns=T"', "tui.keymap: there is no action view.tuns", "view.turns"),
+        ('theme = "norf"', "tui.theme: there is no theme norf", "did you mean nord?"),
+    ],
+)
+def test_a_wrong_key_or_theme_is_told_before_the_app_opens(tmp_path, table, what, hint):
+    report = tmp_path / "report.json"
+    report.write_text(complete_report().to_json(), "utf-8")
+    (tmp_path / ".echotrace.toml").write_text(f"[tui]\n{table}\n", "utf-8")
+    with terminal("open", report, home=tmp_path) as app:
+        assert app.wait() == ExitCode.USAGE
+        assert what in app.text
+        assert hint in app.text
+        assert LEFT_SCREEN not in app.raw.decode("utf-8", "replace")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TimelineScreen"]
 
+_AROUND = 1.3
+"""A selection is centred while the window is so many times as long."""
 _USEFUL_S = 5.0
 """A window this long shows a place with what was said around it."""
 _SHORTEST_HEARD_S = 1.0
@@ -272,7 +274,7 @@ class TimelineScreen(FullScreen):
         self._show(self.window.at(self.window.last_s))
 
     def action_zoom_in(self) -> None:
-        """Show half as much, about the cursor."""
+        """Show half as much, about the cursor; what is selected comes into the middle."""
         self._zoom(_FACTOR)
 
     def action_zoom_out(self) -> None:
@@ -282,6 +284,11 @@ class TimelineScreen(FullScreen):
     def _zoom(self, factor: float, about_s: float | None = None) -> None:
         window = self.window
         zoomed = window.zoomed(factor, about_s)
+        if about_s is None and factor > 1 and self.selected is not None:
+            begin_s, end_s = self.selected
+            inside = begin_s <= window.cursor_s <= end_s
+            if inside and (end_s - begin_s) * _AROUND <= zoomed.width_s:
+                zoomed = zoomed.centred(begin_s, end_s, zoomed.width_s).at(window.cursor_s)
         same = (zoomed.start_s, zoomed.end_s) == (window.start_s, window.end_s)
         self._show(zoomed, "as far as it goes" if same else "")
 
