@@ -13,7 +13,10 @@ import sys
 import pytest
 import soundfile
 
+from echotrace.config.loader import load_settings
 from echotrace.errors import ExitCode
+from echotrace.tui.keymap import keymap_of
+from echotrace.tui.theme import theme_named
 from tests.fakes.cli import DEMO, REPOSITORY, echotrace, environment
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
@@ -99,10 +102,11 @@ def test_a_command_works_as_written(folder, cache, arguments):
         assert opened.stdout == result.stdout
 
 
-def test_a_command_that_opens_a_report_names_one_that_another_command_wrote():
-    opened = [item[1] for item in OURS if item[0] == "open"]
-    written = [item[item.index("--output") + 1] for item in OURS if "--output" in item]
-    assert opened == written
+def test_a_command_that_opens_reports_names_those_that_other_commands_wrote():
+    opened = [name for item in OURS if item[0] == "open" for name in item[1:]]
+    written = {item[item.index("--output") + 1] for item in OURS if "--output" in item}
+    assert opened
+    assert set(opened) == written
 
 
 def test_every_exit_code_is_in_the_table():
@@ -130,6 +134,14 @@ def test_the_configuration_loads(folder):
     (folder / ".echotrace.toml").write_text(block)
     arguments = ("analyze", "call.wav", "--stages", "signal", "--json")
     assert echotrace(*arguments, home=folder).document["score"]["profile"] == "telephony"
+
+
+def test_the_apps_theme_and_keys_are_ones_that_it_has(folder):
+    (block,) = (text for kind, text in BLOCKS if kind == "toml" and "[tui]" in text)
+    (folder / ".echotrace.toml").write_text(block)
+    look = load_settings({}, environ={"HOME": str(folder)}, cwd=folder).settings.tui
+    assert theme_named(look.theme)
+    assert len(keymap_of(look.keymap)) == 2
 
 
 def test_the_example_runs(folder):
