@@ -31,7 +31,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
     r"|(?P<op>>=|<=|!=|==|[<>=()])"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*(?:-[A-Za-z_][A-Za-z0-9_.]*)*)"
     r"|\"(?P<text>[^\"]*)\")"
 )
 _MAX_LENGTH = 1000
@@ -153,8 +153,12 @@ class Expression:
         return tuple(self.root.names())
 
 
-def parse(text: str) -> Expression:
+def parse(text: str, *, word: Callable[[str], str] = str) -> Expression:
     """Parse an expression; names are not checked here, since filters have names of their own.
+
+    Args:
+        text: the expression.
+        word: gives for a literal word the one that figures are compared with.
 
     Raises:
         UsageError: the text does not fit the language; the message points at the place.
@@ -165,12 +169,13 @@ def parse(text: str) -> Expression:
         )
     if len(text) > _MAX_LENGTH:
         raise UsageError(f"the expression is longer than {_MAX_LENGTH} characters", code="GATE")
-    return Expression(text, _Parser(text).whole())
+    return Expression(text, _Parser(text, word).whole())
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, word: Callable[[str], str]) -> None:
         self._text = text
+        self._literal = word
         self._tokens = list(self._scan())
         self._next = 0
         self._depth = 0
@@ -180,7 +185,7 @@ class _Parser:
         while place < end:
             match = _TOKEN.match(self._text, place)
             if match is None:
-                raise self._error(place, "is not understood")
+                raise self._error(place, "no number, word or sign of the language begins there")
             kind = match.lastgroup or ""
             yield kind, match.group(kind), match.start(kind)
             place = match.end()
@@ -188,7 +193,7 @@ class _Parser:
     def whole(self) -> _Node:
         node = self._either()
         if self._next < len(self._tokens):
-            raise self._error(self._tokens[self._next][2], "is more than the expression needs")
+            raise self._error(self._tokens[self._next][2], "the expression is complete before it")
         return node
 
     def _either(self) -> _Node:
@@ -223,6 +228,8 @@ class _Parser:
         kind, name, place = self._take()
         if kind != "name":
             raise self._error(place, "the name of a figure is expected")
+        if "-" in name:
+            raise self._error(place, "the name of a figure is written with _ and not with -")
         kind, op, place = self._take()
         if kind != "op" or op not in _OPERATORS:
             raise self._error(place, "one of > >= < <= = != is expected")
@@ -230,7 +237,7 @@ class _Parser:
         if kind == "number":
             return _Compare(name, op, float(literal))
         if kind in ("name", "text"):
-            return _Compare(name, op, literal)
+            return _Compare(name, op, self._literal(literal))
         raise self._error(place, "a number or a word is expected")
 
     def _take(self) -> tuple[str, str, int]:

@@ -29,6 +29,7 @@ BOUND_MB = 150.0
 QUIET_S = 0.06
 """A burst of output has ended when nothing came for this long."""
 FIRST_S = 30.0
+NEVER_QUIET_S = 3.0
 VIEWS = (
     ("overview", "", ("t",), ("j", "k")),
     ("overview, filter", "", ("t", "/", *"heard > 1500", "\r"), ("j", "k")),
@@ -66,6 +67,8 @@ class Terminal:
         while select.select([self.descriptor], [], [], quiet_s if answered else first_s)[0]:
             os.read(self.descriptor, 1 << 20)
             answered, last = True, time.perf_counter()
+            if last - begin > first_s + NEVER_QUIET_S:
+                raise SystemExit("the app is never quiet: it draws with nobody at the keys")
         return (last - begin) * 1e3 if answered else None
 
     def resident_mb(self, field="VmRSS"):

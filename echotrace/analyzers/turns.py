@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from echotrace.analyzers.turn_taking import silence_only, summarize, take_turns
+from echotrace.analyzers.turn_taking import silence_only, summarize, take_turns, with_snr
 from echotrace.analyzers.turn_taking.findings import bleed_findings, role_findings, turn_findings
 from echotrace.audio.bleed import Canceller, find_bleed
 from echotrace.audio.edges import find_speech
 from echotrace.audio.features import FeatureExtractor
+from echotrace.audio.snr import estimate_snr
 from echotrace.audio.stretches import anybody, shared_ratio
 from echotrace.model.conversation import Bleed, Conversation
 from echotrace.model.measure import Finding, Measurement, Severity, Status
@@ -86,14 +87,16 @@ class TurnsAnalyzer:
         obstacle = _obstacle(audio)
         if obstacle is not None:
             return self._one_voice(audio, settings, obstacle)
-        leaks, speech = self._speech(audio)
+        leaks, speech, features = self._speech(audio)
         obstacle = _one_sided(audio.source.channels, speech, leaks)
         if obstacle is not None:
             return self._one_voice(audio, settings, obstacle, leaks)
-        return self._conversation(audio, settings, speech, leaks)
+        return self._conversation(audio, settings, speech, features, leaks)
 
-    def _speech(self, audio: Audio) -> tuple[tuple[Bleed, ...], list[ChannelSpeech]]:
-        """Find the speech of each side, without what leaks in from the other."""
+    def _speech(
+        self, audio: Audio
+    ) -> tuple[tuple[Bleed, ...], list[ChannelSpeech], list[ChannelFeatures]]:
+        """Find the speech of each side, and its features, without what leaks in from the other."""
         start_s, end_s = _bounds(audio)
         features = list(audio.features)
         with self._collector.span("bleed"):
@@ -111,13 +114,15 @@ class TurnsAnalyzer:
         for at in cleaned:
             speech[at] = _own(speech[at], partial(canceller.explained, at))
         named = audio.source.channels
-        return tuple(_bleed(leak, named, removed=leak in audible) for leak in leaks), speech
+        told = tuple(_bleed(leak, named, removed=leak in audible) for leak in leaks)
+        return told, speech, features
 
     def _conversation(
         self,
         audio: Audio,
         settings: Settings,
         speech: Sequence[ChannelSpeech],
+        features: Sequence[ChannelFeatures],
         leaks: tuple[Bleed, ...],
     ) -> Outcome[Conversation]:
         caller, agent = _roles(audio.source.channels)
@@ -135,10 +140,12 @@ class TurnsAnalyzer:
                 end_s=end_s,
                 thresholds=limits,
             )
+        with self._collector.span("turn_snr"):
+            noise = [estimate_snr(features[side]) for side in (caller, agent)]
         heard = Conversation(
             status=Status.MEASURED.value,
             method=METHOD,
-            turns=taken.turns,
+            turns=with_snr(taken.turns, *noise),
             incidents=taken.incidents,
             summary=summary,
             bleed=leaks,

@@ -42,7 +42,8 @@ class Turn:
     ``kind`` is greeting, response, early_start (the agent began before the caller's end), barge_in
     (the caller began while the agent was audible), missed_response, unanswered (the recording ends
     first), or follow_up (the agent speaks again by itself: no ``user``). ``yield_ms`` is None where
-    nobody barged in. ``snr_db`` is that of the noisier of the two channels.
+    nobody barged in. ``snr_db`` is the lowest SNR of the stretches of speech in it, None where none
+    has one.
     """
 
     id: int
@@ -53,6 +54,14 @@ class Turn:
     yield_ms: Measurement | None = None
     snr_db: float | None = None
     first: bool = False
+
+    @property
+    def span_s(self) -> tuple[float, float] | None:
+        """From the first to the last audible sample of either side; None where it has no side."""
+        sides = [side for side in (self.user, self.agent) if side]
+        if not sides:
+            return None
+        return min(side.start_s for side in sides), max(side.end_s for side in sides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from echotrace.errors import ExitCode
 from echotrace.render.console.plain import clean
 from echotrace.tui.commands import COMMANDS, told
 from echotrace.tui.job import Job
+from echotrace.tui.keymap import INTERRUPT
 from echotrace.tui.requests import is_probe_only
 from echotrace.tui.runner import Runner
 from echotrace.tui.screens.overview import OverviewScreen
@@ -105,7 +106,16 @@ class EchoTraceApp(Views):
             show=False,
             id="report.previous",
         ),
-        Binding("q,ctrl+c", "quit", "Quit", tooltip=told("quit"), id="app.quit"),
+        Binding("q", "quit", "Quit", tooltip=told("quit"), id="app.quit"),
+        Binding(
+            "ctrl+c",
+            "quit",
+            "Leave at once",
+            tooltip="Leave at once, from every screen and dialog",
+            show=False,
+            priority=True,
+            id=INTERRUPT,
+        ),
         Binding("ctrl+z", "suspend_process", "To the background", show=False, id="app.suspend"),
         Binding("question_mark", "help", "Help", tooltip=told("help"), id="app.help"),
     ]
@@ -183,6 +193,7 @@ class EchoTraceApp(Views):
         log = self.logs[at]
         if not isinstance(log.job, Job):
             return
+        self.forget(log.report)
         log.restart(Phase.RUNNING)
         self._runs += 1
         self._running_at = at

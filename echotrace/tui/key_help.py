@@ -40,7 +40,6 @@ TITLES = {
     "WaterfallPanel": "A panel",
     "TurnsPanel": "The turns",
     "TurnTable": "The turns",
-    "WarningsPanel": "The warnings",
     "MisheardTable": "The misheard words",
     "RequestTable": "The requests of the probes",
     "FullScreen": "Every full screen",

@@ -58,11 +58,23 @@ class Spans(Generic[T]):
         return range(bisect_left(self.starts, start_s), bisect_left(self.starts, end_s))
 
     def within(self, start_s: float, end_s: float) -> Iterator[int]:
-        """Yield the numbers of those of which some part lies between two times, in order."""
+        """Yield the numbers of those of which some part lies between two times, in order.
+
+        What ends as the stretch begins is over; what has no length is there at its begin.
+        """
         first = bisect_left(self._latest, start_s)
         for at in range(first, bisect_right(self.starts, end_s)):
-            if self.ends[at] >= start_s:
+            if self.ends[at] > start_s or self.starts[at] >= start_s:
                 yield at
+
+    def at(self, at_s: float) -> list[int]:
+        """Return the numbers of those that are on at a time, the one that began last first."""
+        return sorted(self.within(at_s, at_s), key=self.starts.__getitem__, reverse=True)
+
+    def met(self, start_s: float, end_s: float, at_s: float) -> list[int]:
+        """Return the numbers of those on at a time, then of those that begin in a stretch."""
+        here = self.at(at_s)
+        return [*here, *(at for at in self.begun(start_s, end_s) if at not in here)]
 
 
 class Lane:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rich.cells import cell_len
 
-from echotrace.config.thresholds import Thresholds
 from echotrace.render.console.figures import number
 from echotrace.render.console.layout import style_of
-from echotrace.render.console.timeline import legend, named, stamp
+from echotrace.render.console.timeline import mark_of, named, stamp
 from echotrace.tui.lane_wave import DOTS
 from echotrace.tui.window import ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from echotrace.model.conversation import Conversation, Turn
+    from echotrace.model.conversation import Turn
     from echotrace.model.report import Word, WordError
     from echotrace.render.console.layout import Page
     from echotrace.tui.lane_index import CallIndex, Lane, Spans
@@ -30,7 +28,6 @@ __all__ = [
     "blank",
     "error_row",
     "head_row",
-    "letters_of",
     "mark_row",
     "role_of",
     "snr_row",
@@ -95,16 +92,6 @@ def told_row(text: str, columns: int, page: Page) -> list[Cell]:
 def role_of(word: str | None) -> str:
     """Return the colour of a band or a severity."""
     return _ROLES.get(style_of(word), "dim")
-
-
-def letters_of(conversation: Conversation | None, page: Page) -> dict[str, str]:
-    """Return the letter of each type of incident, the same as in the legend of the report."""
-    found: dict[str, str] = {}
-    for item in conversation.incidents if conversation else ():
-        if conversation is not None and item.type not in found:
-            alone = replace(conversation, incidents=(item,), turns=())
-            found[item.type] = legend(alone, page)[0].plain[0]
-    return found
 
 
 def speech_row(lane: Lane, window: Window, found: Sequence[Peak | None], page: Page) -> list[Cell]:
@@ -185,17 +172,20 @@ def _label(row: list[Cell], extent: _Extent, texts: Sequence[str], role: str) ->
 
 
 def snr_row(lane: Lane, window: Window, page: Page) -> list[Cell]:
-    """Return the lowest SNR under each column, as a level up to 30 dB and in its band's colour.
+    """Return the lowest SNR under each column, as a level up to 30 dB.
 
-    It is that of the words where there are any, else that of the stretch of speech.
+    It is that of the words where there are any, else that of the stretch of speech. The colour is
+    that of the band which the report gives the stretch; it gives a word none.
     """
     row = blank(window.columns)
     lowest: dict[int, float] = {}
+    roles: dict[int, str] = {}
     for extent in _extents(lane.segments, window):
-        value = lane.segments.items[extent.at].snr_db.value
-        if value is not None and math.isfinite(value):
+        known = lane.segments.items[extent.at].snr_db
+        if known.value is not None and math.isfinite(known.value):
             for cell in extent.cells(window.columns):
-                lowest[cell] = min(value, lowest.get(cell, value))
+                if known.value <= lowest.get(cell, known.value):
+                    lowest[cell], roles[cell] = known.value, role_of(known.band)
     under: dict[int, float] = {}
     words = lane.words
     few = len(words.begun(window.start_s, window.end_s)) <= _FEWEST * window.columns
@@ -207,20 +197,11 @@ def snr_row(lane: Lane, window: Window, page: Page) -> list[Cell]:
     levels = page.glyphs.levels
     for cell, snr_db in {**lowest, **under}.items():
         level = max(0, min(len(levels) - 1, int(snr_db / _FULL_DB * len(levels))))
-        row[cell] = (levels[level], _snr_band(snr_db))
+        row[cell] = (levels[level], roles.get(cell, "dim"))
     return row
 
 
-def _snr_band(snr_db: float) -> str:
-    limits = Thresholds()
-    if snr_db < limits.snr_critical_db:
-        return "critical"
-    return "good" if snr_db > limits.snr_good_db else "warning"
-
-
-def mark_row(
-    index: CallIndex, window: Window, letters: Mapping[str, str], page: Page
-) -> list[Cell]:
+def mark_row(index: CallIndex, window: Window, page: Page) -> list[Cell]:
     """Return the incidents as letters, each with a line as long as it lasted.
 
     The gravest comes first; one whose cell is taken moves to a free neighbour, or is not drawn.
@@ -240,7 +221,7 @@ def mark_row(
             if 0 <= cell < window.columns and cell not in taken:
                 taken.add(cell)
                 role = f"{role_of(item.severity.value)}-mark"
-                row[cell] = (letters.get(item.type, "?"), role)
+                row[cell] = (mark_of(item.type), role)
                 break
     return row
 
@@ -339,8 +320,12 @@ def head_row(window: Window, selected: tuple[float, float] | None, page: Page) -
     row[at] = ("v" if page.ascii_only else "▼", "cursor-time")
     if at + 1 + len(text) <= window.columns:
         write(row, at + 1, text, "cursor-time")
+        beside = at + 1 + len(text)
     else:
         write(row, max(0, at - len(text)), text, "cursor-time")
+        beside = at - len(text) - 1
+    if 0 <= beside < window.columns and row[beside][0] in "[]":
+        row[beside] = (" ", "")  # the rest of its bracket is under the time
     return row
 
 

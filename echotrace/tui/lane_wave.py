@@ -29,6 +29,8 @@ _HALVES = (" ", "'", ".", "#")
 _FULL = 0.999
 _SPOKEN = 0.5
 _CLOSE = 1e-6
+_AROUND_S = 0.1
+"""How much of the sound around the cursor its peak is told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,11 @@ class _Scale:
     column_s: float
     channel: EnvelopeChannel
 
+    def holds(self, start_s: float, end_s: float) -> bool:
+        """Tell whether all of a stretch lies in it."""
+        last_s = self.start_s + len(self.channel.max) * self.column_s
+        return self.start_s <= start_s and end_s <= last_s
+
     def peak(self, start_s: float, end_s: float) -> Peak | None:
         columns = len(self.channel.max)
         first = math.floor((start_s - self.start_s) / self.column_s + _CLOSE)
@@ -90,12 +97,28 @@ def peaks(
 
 
 def peak_at(
-    lane: Lane, window: Window, first_s: float, column_s: float | None, detail: Detail | None
-) -> Peak | None:
-    """Return what the column of the cursor spans."""
-    start_s = window.time_of(window.cursor)
+    lane: Lane, at_s: float, first_s: float, column_s: float | None, detail: Detail | None
+) -> tuple[Peak, float] | None:
+    """Return what is around a time, and how many seconds that is, whatever the window.
+
+    The report's envelope tells it where its columns are fine enough, else the recording if that
+    was read there, else the one column of the envelope.
+    """
     scales = _scales(lane, first_s, column_s, detail)
-    return _first(scales, start_s, start_s + window.step_s)
+    if not scales:
+        return None
+    finest, coarse = scales[0], scales[-1]
+    start_s, end_s = at_s - _AROUND_S / 2, at_s + _AROUND_S / 2
+    if coarse.column_s > _AROUND_S >= finest.column_s and finest.holds(start_s, end_s):
+        peak = finest.peak(start_s, end_s)
+        return (peak, _AROUND_S) if peak is not None else None
+    columns = max(1, round(_AROUND_S / coarse.column_s))
+    middle = math.floor((at_s - coarse.start_s) / coarse.column_s + _CLOSE)
+    middle -= middle == len(coarse.channel.max)  # the end belongs to the last column
+    start_s = coarse.start_s + (middle - (columns - 1) // 2) * coarse.column_s
+    length_s = columns * coarse.column_s
+    peak = coarse.peak(start_s, start_s + length_s)
+    return (peak, length_s) if peak is not None else None
 
 
 def dbfs(peak: Peak) -> float:

@@ -14,13 +14,14 @@ from echotrace.render.console.errors import cause_name, cause_style
 from echotrace.render.console.figures import number, quantity
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import count, said_and_heard
-from echotrace.render.console.timeline import named, stamp
+from echotrace.render.console.timeline import mark_of, named, stamp
 from echotrace.render.console.turns import interval, rated, worst_first
 from echotrace.tui.lane_wave import dbfs, peak_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from echotrace.model.conversation import Incident
     from echotrace.model.measure import Measurement
     from echotrace.model.report import WordError
     from echotrace.render.console.layout import Page
@@ -56,28 +57,30 @@ def found_at(index: CallIndex, window: Window, chosen: Place | None) -> Found:
     start_s = window.time_of(window.cursor)
     end_s = start_s + window.step_s
     at_s = window.cursor_s
-    here = list(index.turns.within(at_s, at_s))
+    here = index.turns.at(at_s)
     near = list(index.turns.within(start_s, end_s))
     turn = None
     if chosen is not None and chosen.turn_id is not None:
         named_by_it = (index.turns.items[at] for at in near)
         turn = next((item for item in named_by_it if item.id == chosen.turn_id), None)
     if turn is None and here:
-        turn = index.turns.items[here[-1]]
+        turn = index.turns.items[here[0]]
     heard = index.report.conversation
     if turn is None and near and heard is not None:
         some = tuple(index.turns.items[at] for at in near)
         turn = worst_first(replace(heard, turns=some))[0]
-    words = [*index.words.within(at_s, at_s), *index.words.begun(start_s, end_s)]
-    others = [*index.others.within(at_s, at_s), *index.others.begun(start_s, end_s)]
+    words, others = (spans.met(start_s, end_s, at_s) for spans in (index.words, index.others))
     word = index.words.items[words[0]] if words else None
     if word is None and others:
         word = index.others.items[others[0]]
-    errors = list(index.errors.within(start_s, end_s))
-    incidents = list(index.incidents.within(start_s, end_s))
+    errors = index.errors.met(start_s, end_s, at_s)
+    incidents = index.incidents.met(start_s, end_s, at_s)
+    about: object = chosen.about if chosen is not None else None
+    if isinstance(about, Word) and chosen is not None and chosen.at_s <= at_s <= chosen.end_s:
+        word, errors = about, []
     if chosen is not None:
-        errors.sort(key=lambda at: index.errors.items[at] is not chosen.about)
-        incidents.sort(key=lambda at: index.incidents.items[at] is not chosen.about)
+        errors.sort(key=lambda at: index.errors.items[at] is not about)
+        incidents.sort(key=lambda at: index.incidents.items[at] is not about)
     return Found(
         turn=turn,
         turns=len(near),
@@ -93,7 +96,6 @@ def parts_of(
     window: Window,
     page: Page,
     *,
-    letters: Mapping[str, str],
     detail: Detail | None,
 ) -> Iterator[Text]:
     """Yield the parts of the line about the cursor: when, who, how late, what went wrong.
@@ -105,7 +107,7 @@ def parts_of(
     if found.turn is not None:
         yield from _turn(found, found.turn, page)
     for at in found.incidents[:_MANY]:
-        yield _incident(index, at, letters, page)
+        yield _incident(index.incidents.items[at], page)
     if len(found.incidents) > _MANY:
         yield Text(f"and {count(len(found.incidents) - _MANY, 'more incident')} here", style="dim")
     for at in found.errors[:1]:
@@ -114,7 +116,7 @@ def parts_of(
         yield Text(f"{len(found.errors):,} misheard words here", style="dim")
     if not found.errors and found.word is not None:
         yield _word(found.word, page)
-    yield from _signal(index, window, found, detail, page)
+    yield from _signal(index, window.cursor_s, detail, page)
 
 
 def _who(index: CallIndex, window: Window) -> Text:
@@ -123,16 +125,12 @@ def _who(index: CallIndex, window: Window) -> Text:
     if not by_turns and not any(len(lane.segments) for lane in index.lanes):
         return Text("nothing tells who speaks", style="dim")
     spans = ((lane, lane.turns if by_turns else lane.segments) for lane in index.lanes)
-    speaking = [
-        lane.name
-        for lane, known in spans
-        if any(known.ends[at] > at_s for at in known.within(at_s, at_s))
-    ]
+    speaking = [lane.name for lane, known in spans if known.at(at_s)]
     if len(speaking) > 1:
         return Text(f"{' and '.join(speaking)} speak")
     if speaking:
         return Text(f"{speaking[0]} speaks")
-    if any(index.waits.ends[at] > at_s for at in index.waits.within(at_s, at_s)):
+    if index.waits.at(at_s):
         return Text("the caller waits", style="bold")
     return Text("nobody speaks", style="dim")
 
@@ -157,10 +155,9 @@ def _figure(label: str, item: Measurement, page: Page) -> Text:
     return text.append(f" {sure}", "dim") if sure else text
 
 
-def _incident(index: CallIndex, at: int, letters: Mapping[str, str], page: Page) -> Text:
-    item = index.incidents.items[at]
+def _incident(item: Incident, page: Page) -> Text:
     told = page.data(named(item.type), limit=20)
-    text = Text.assemble((f"{letters.get(item.type, '?')} ", "bold"), told)
+    text = Text.assemble((f"{mark_of(item.type)} ", "bold"), told)
     text.append(f" {item.severity.value}", style_of(item.severity.value) or "dim")
     if item.duration_ms.value is not None:
         text.append(f" {page.data(quantity(item.duration_ms.value, item.duration_ms.unit))}")
@@ -184,38 +181,34 @@ def _word(word: Word, page: Page) -> Text:
     return text
 
 
-def _signal(
-    index: CallIndex, window: Window, found: Found, detail: Detail | None, page: Page
-) -> Iterator[Text]:
-    for label, told in (("SNR", _snr), ("level", _level)):
-        parts = []
-        for lane in index.lanes:
-            value = told(index, lane, window, detail)
-            if value is not None:
-                name = f"{page.data(lane.name, limit=10)} " if len(index.lanes) > 1 else ""
-                parts.append(f"{name}{value}")
-        if parts:
-            unit = "dB" if label == "SNR" else "dBFS"
-            yield Text.assemble((f"{label} ", "dim"), f"{', '.join(parts)} {unit}")
+def _signal(index: CallIndex, at_s: float, detail: Detail | None, page: Page) -> Iterator[Text]:
+    told: dict[str, list[str]] = {}
+    for lane in index.lanes:
+        name = f"{page.data(lane.name, limit=10)} " if len(index.lanes) > 1 else ""
+        for label, value in filter(None, (_snr(lane, at_s), _peak(index, lane, at_s, detail))):
+            told.setdefault(label, []).append(f"{name}{value}")
+    for label in sorted(told, key=lambda label: not label.endswith("SNR")):
+        yield Text.assemble((f"{label} ", "dim"), ", ".join(told[label]))
 
 
-def _snr(index: CallIndex, lane: Lane, window: Window, detail: Detail | None) -> str | None:
-    """Return the SNR of the word at the cursor, else that of the stretch of speech around it."""
-    at_s = window.cursor_s
-    for at in lane.words.within(at_s, at_s):
-        value = lane.words.items[at].snr_db
+def _snr(lane: Lane, at_s: float) -> tuple[str, str] | None:
+    """Return the SNR of the word at a time, else that of the stretch of speech around it."""
+    words = (lane.words.items[at].snr_db for at in lane.words.at(at_s))
+    speech = (lane.segments.items[at].snr_db.value for at in lane.segments.at(at_s))
+    for label, values in (("word SNR", words), ("speech SNR", speech)):
+        value = next((value for value in values if value is not None), None)
         if value is not None:
-            return number(value, 1)
-    for at in lane.segments.within(at_s, at_s):
-        value = lane.segments.items[at].snr_db.value
-        if value is not None:
-            return number(value, 1)
+            return label, quantity(value, "dB")
     return None
 
 
-def _level(index: CallIndex, lane: Lane, window: Window, detail: Detail | None) -> str | None:
-    peak = peak_at(lane, window, index.first_s, index.column_s, detail)
-    if peak is None:
+def _peak(
+    index: CallIndex, lane: Lane, at_s: float, detail: Detail | None
+) -> tuple[str, str] | None:
+    found = peak_at(lane, at_s, index.first_s, index.column_s, detail)
+    if found is None:
         return None
+    peak, length_s = found
     level = dbfs(peak)
-    return number(level, 1) if math.isfinite(level) else "silent"
+    told = quantity(level, "dBFS") if math.isfinite(level) else "silent"
+    return f"peak in {number(length_s, 1)} s", told

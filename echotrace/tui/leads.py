@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from echotrace.model.measure import Finding
     from echotrace.model.report import GateResult, Report
 
-__all__ = ["Goal", "Lead", "follow", "of_gate", "of_warning", "slowest", "worst_turns"]
+__all__ = ["Goal", "Lead", "follow", "of_gate", "of_warning", "slowest"]
 
 
 class Goal(str, Enum):
@@ -190,13 +190,13 @@ def _of_call(figure: str, heard: Conversation) -> Lead:
         found = [item for item in found if math.isfinite(item.at_s)]
         found.sort(key=lambda item: -(item.duration_ms.value or 0.0))
         return _at(of_incident(found[0])) if found else _turns(heard)
-    ids = worst_turns(heard.turns, _BY.get(figure, _gap))
+    ids = _worst(heard.turns, _BY.get(figure, _gap))
     if not ids:
         return _turns(heard)
     return Lead(goal=Goal.TURN, told=f"turn {ids[0]:,}", turns=ids)
 
 
-def worst_turns(turns: Iterable[Turn], by: Callable[[Turn], float | None]) -> tuple[int, ...]:
+def _worst(turns: Iterable[Turn], by: Callable[[Turn], float | None]) -> tuple[int, ...]:
     """Return the ids of the turns that have this figure, the largest first."""
     known = [(value, turn.id) for turn in turns if (value := by(turn)) is not None]
     return tuple(number for _, number in sorted(known, key=lambda item: -item[0]))
@@ -239,7 +239,7 @@ def _first_of(found: tuple[Request, ...]) -> Lead:
 
 
 def _at(place: Place) -> Lead:
-    return Lead(goal=Goal.TIMELINE, told=f"timeline at {stamp(place.at_s)}", place=place)
+    return Lead(goal=Goal.TIMELINE, told=f"timeline at {stamp(place.at_s, digits=2)}", place=place)
 
 
 def _turns(heard: Conversation) -> Lead:

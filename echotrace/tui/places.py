@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from echotrace.model.conversation import Incident, Turn
 from echotrace.model.measure import Finding
-from echotrace.model.report import SpeechSegment, WordError
+from echotrace.model.report import SpeechSegment, Word, WordError
 from echotrace.render.console.errors import worst_first
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ __all__ = [
     "of_finding",
     "of_incident",
     "of_turn",
+    "of_word",
     "places_of",
-    "turn_named",
 ]
 
 
@@ -41,21 +41,22 @@ class PlaceKind(str, Enum):
     TURN = "turn"
     FINDING = "finding"
     SEGMENT = "segment"
+    WORD = "word"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A stretch of the recording; an instant ends where it begins.
 
-    ``about`` is what the report holds there: the incident, the error, the turn, the finding or the
-    stretch of speech.
+    ``about`` is what the report holds there: the incident, the error, the turn, the finding, the
+    stretch of speech or the word that was heard.
     ``channel`` is the index of the one channel that it is on, where it is on one.
     """
 
     kind: PlaceKind
     at_s: float
     end_s: float
-    about: Incident | WordError | Turn | Finding | SpeechSegment
+    about: Incident | WordError | Turn | Finding | SpeechSegment | Word
     turn_id: int | None = None
     channel: int | None = None
 
@@ -82,18 +83,20 @@ def of_error(error: WordError, channel: int | None = None) -> Place | None:
     )
 
 
+def of_word(word: Word, channel: int | None = None) -> Place | None:
+    """Return where a word was heard, or None where the engine gives no time for it."""
+    if word.start_s is None or not math.isfinite(word.start_s):
+        return None
+    end_s = word.start_s if word.end_s is None else max(word.start_s, word.end_s)
+    return Place(kind=PlaceKind.WORD, at_s=word.start_s, end_s=end_s, about=word, channel=channel)
+
+
 def of_turn(turn: Turn) -> Place | None:
     """Return the stretch from the first to the last sound of a turn."""
-    sides = [side for side in (turn.user, turn.agent) if side]
-    if not sides:
+    if turn.span_s is None:
         return None
-    return Place(
-        kind=PlaceKind.TURN,
-        at_s=min(side.start_s for side in sides),
-        end_s=max(side.end_s for side in sides),
-        about=turn,
-        turn_id=turn.id,
-    )
+    at_s, end_s = turn.span_s
+    return Place(kind=PlaceKind.TURN, at_s=at_s, end_s=end_s, about=turn, turn_id=turn.id)
 
 
 def of_finding(finding: Finding) -> Place | None:
@@ -156,12 +159,6 @@ def _noisiest(signal: Signal) -> Iterator[Place]:
                     about=item,
                     channel=channel.index,
                 )
-
-
-def turn_named(report: Report, turn_id: int | None) -> Turn | None:
-    """Return the turn of this id, if the report has it."""
-    turns = report.conversation.turns if report.conversation else ()
-    return next((turn for turn in turns if turn.id == turn_id), None)
 
 
 def after(places: Sequence[Place], at_s: float) -> Place | None:

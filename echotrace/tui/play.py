@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Final
 from echotrace.config.paths import Folder, cache_folder, make_folder
 from echotrace.errors import StorageError
 from echotrace.printable import printable
+from echotrace.render.console.timeline import stamp
 from echotrace.tui.player import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from echotrace.model.report import Source
     from echotrace.tui.recording import Excerpt, Recording
 
 __all__ = ["CLIPS_KEPT", "LONGEST_S", "clips_folder", "play"]
@@ -33,7 +35,8 @@ LONGEST_S: Final = 60.0
 CLIPS_KEPT: Final = 50
 """When more clips than this are in their folder, the oldest go."""
 
-_INSTANT_S: Final = 0.5
+_SHORTEST_S: Final = 1.0
+"""Nothing shorter is heard or written, it would be a click: a word comes with what is around it."""
 _PATIENCE_S: Final = 15.0
 _POLL_S: Final = 0.05
 _BLOCK_S: Final = 0.05
@@ -49,6 +52,7 @@ _START: Final = (
 """Our own paths and no others: a folder that one stands in may hold a ``sounddevice.py``."""
 
 _calls = 0
+_temporary: Path | None = None
 _counting = threading.Lock()
 _device = threading.Lock()
 
@@ -56,11 +60,12 @@ _device = threading.Lock()
 def play(recording: Recording, start_s: float, end_s: float, *, channel: int | None = None) -> str:
     """Play a stretch and return a sentence about it; to be called in a thread, which it holds.
 
-    At most a minute is played; an instant becomes the second around it. A later call stops this
-    one, and so does closing the recording. The extra ``play`` (sounddevice) does it, in a process
-    of its own. Where that is missing, or has no device, the stretch is written as a WAV file into
-    the folder ``clips`` in the user's cache folder, which only the user can read; an older clip is
-    never overwritten, and of all of them the newest 50 are kept.
+    At most a minute is played; what is shorter than a second becomes the second around it, as far
+    as the recording or its cut goes. A later call stops this one, and so does closing the
+    recording. The extra ``play`` (sounddevice) does it, in a process of its own. Where that is
+    missing, or has no device, the stretch is written as a WAV file into the folder ``clips`` in the
+    user's cache folder, which only the user can read; an older clip is never overwritten, and of
+    all of them the newest 50 are kept.
 
     Args:
         recording: what the stretch is of.
@@ -73,11 +78,10 @@ def play(recording: Recording, start_s: float, end_s: float, *, channel: int | N
         StorageError: the clip cannot be written.
     """
     wanted = _take_turn(recording)
+    start_s, end_s = _widened(recording.source, start_s, end_s)
     whole_s = end_s - start_s
-    if not whole_s > 0:
-        start_s, end_s = start_s - _INSTANT_S, start_s + _INSTANT_S
     excerpt = recording.excerpt(start_s, min(end_s, start_s + LONGEST_S), channel=channel)
-    heard = f"{_clock(excerpt.start_s)} to {_clock(excerpt.end_s)}"
+    heard = " to ".join(stamp(at_s, digits=2) for at_s in (excerpt.start_s, excerpt.end_s))
     if whole_s > LONGEST_S:
         heard += f", the first {LONGEST_S:.0f} s"
     with _device:
@@ -89,13 +93,32 @@ def play(recording: Recording, start_s: float, end_s: float, *, channel: int | N
     if not wanted():
         return "stopped"
     path = _write(recording, excerpt, channel)
-    return f"wrote {heard} to {printable(path)}; it was not played: {why}"
+    return f"not played: {why}\nwrote {heard} to\n{_short(path)}"
+
+
+def _short(path: Path) -> str:
+    """Return a path that a reader can copy into a shell, as short as it goes."""
+    with suppress(RuntimeError, ValueError):
+        return f"~/{printable(path.relative_to(Path.home()))}"
+    return printable(path)
 
 
 def clips_folder() -> Folder:
     """Return the folder of the clips, made if it is missing, or None and the reason."""
     cache = cache_folder()
     return make_folder(cache if cache.path is None else Folder(cache.path / "clips"))
+
+
+def _widened(source: Source, start_s: float, end_s: float) -> tuple[float, float]:
+    """Return a stretch of at least a second; what is added lies within what was analysed."""
+    end_s = max(start_s, end_s)
+    around_s = max(0.0, _SHORTEST_S - (end_s - start_s)) / 2
+    first_s = source.start_s
+    last_s = math.inf if source.duration_s is None else first_s + source.duration_s
+    return (
+        min(start_s, max(start_s - around_s, first_s)),
+        max(end_s, min(end_s + around_s, last_s)),
+    )
 
 
 def _take_turn(recording: Recording) -> Callable[[], bool]:
@@ -179,7 +202,7 @@ def _write(recording: Recording, excerpt: Excerpt, channel: int | None) -> Path:
     target = folder.path
     try:
         if target is None:
-            target = Path(tempfile.mkdtemp(prefix="echotrace-clips-"))
+            target = _temporary_folder()
     except OSError as error:
         raise StorageError(
             "there is no folder for the clip", why=f"{folder.reason}; {error.strerror}"
@@ -193,6 +216,15 @@ def _write(recording: Recording, excerpt: Excerpt, channel: int | None) -> Path:
     recording.save(excerpt, path)
     _prune(target)
     return path
+
+
+def _temporary_folder() -> Path:
+    """Return this process's folder for clips, where the user has no place of their own."""
+    global _temporary
+    with _counting:
+        if _temporary is None or not _temporary.is_dir():
+            _temporary = Path(tempfile.mkdtemp(prefix="echotrace-clips-"))
+        return _temporary
 
 
 def _free(folder: Path, stem: str) -> Path:
@@ -212,11 +244,3 @@ def _prune(folder: Path) -> None:
         )
         for path in clips[:-CLIPS_KEPT]:
             path.unlink()
-
-
-def _clock(seconds: float) -> str:
-    tenths = math.floor(seconds * 10 + 0.5)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    tail = f"{minutes:02d}" if hours else f"{minutes}"
-    return f"{hours}:{tail}:{rest / 10:04.1f}" if hours else f"{tail}:{rest / 10:04.1f}"

@@ -19,8 +19,8 @@ def theme_named(name: str) -> str:
     Raises:
         ConfigError: there is none; the nearest name is the hint.
     """
-    if name in BUILTIN_THEMES:
-        return name
+    if name.lower() in BUILTIN_THEMES:
+        return name.lower()
     known = sorted(BUILTIN_THEMES)
     close = nearest(name, known)
     raise ConfigError(

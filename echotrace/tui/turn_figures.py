@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ from echotrace.expressions import Expression, Figure, parse
 from echotrace.model.measure import Measurement, Severity, Status
 from echotrace.printable import printable
 from echotrace.render.console.turn_words import TurnWords
-from echotrace.tui.turn_order import placed_s
+from echotrace.render.console.turns import by_turn
+from echotrace.tui.turn_order import ABSENT, placed_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from echotrace.model.conversation import Incident, Turn
     from echotrace.model.report import Report
 
-__all__ = ["EXAMPLE", "NAMES", "TurnFigures", "parse_filter"]
+__all__ = ["EXAMPLE", "MAIN", "NAMES", "TurnFigures", "parse_filter"]
 
 EXAMPLE = "heard > 1500 and kind = barge_in"
 _INCIDENTS = (
@@ -32,27 +32,27 @@ _INCIDENTS = (
     "early_start",
 )
 _ALIASES = {"gap": "heard", "turn": "id"}
-NAMES = (
+MAIN = (
     *("heard", "yield", "overlap", "snr", "kind", "at", "errors", "words", "first"),
-    *("band", "severity", "status", "incidents"),
-    *_INCIDENTS,
-    "id",
-    *_ALIASES,
+    *("band", "severity", "status", "incidents", "id"),
 )
+"""The names that are told first, in this order."""
+NAMES = (*MAIN, *_INCIDENTS, *_ALIASES)
 """What a filter may name: heard, yield and overlap in ms, snr in dB, at in s, the rest as words
 (kind, first = yes or no, band, severity, status) or as counts."""
 
+_WITHOUT_GAP = ("greeting", "follow_up")
 _RANKS = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 def parse_filter(text: str) -> Expression:
-    """Parse a filter over turns.
+    """Parse a filter over turns; a word may be written as it is shown: ``kind = barge-in``.
 
     Raises:
         UsageError: it does not fit the language, or names what no turn has; the hint helps.
     """
     try:
-        expression = parse(text)
+        expression = parse(text, word=_word)
     except UsageError as error:
         raise UsageError(
             error.what, why=error.why, hint=f"write it like {EXAMPLE}", code="FILTER"
@@ -63,7 +63,7 @@ def parse_filter(text: str) -> Expression:
         near = difflib.get_close_matches(name.lower(), NAMES, n=3, cutoff=0.5)
         raise UsageError(
             f"no turn has {printable(name)!r}",
-            hint=f"did you mean {' or '.join(near)}?" if near else f"use {', '.join(NAMES)}",
+            hint=f"did you mean {' or '.join(near)}?" if near else f"use {', '.join(MAIN)}",
             code="FILTER",
         )
     return expression
@@ -90,9 +90,10 @@ class TurnFigures:
         """
         name = _ALIASES.get(name, name)
         if name == "heard":
-            return _figure(turn.heard_gap_ms)
+            absent = turn.kind in _WITHOUT_GAP and turn.heard_gap_ms.value is None
+            return Figure(None, ABSENT) if absent else _figure(turn.heard_gap_ms)
         if name == "yield":
-            return _figure(turn.yield_ms) if turn.yield_ms else Figure(None, "nobody barged in")
+            return _figure(turn.yield_ms) if turn.yield_ms else Figure(None, ABSENT)
         if name == "overlap":
             return self.overlap(turn)
         if name == "snr":
@@ -124,10 +125,13 @@ class TurnFigures:
             grave = min((item.severity for item in found), key=_RANKS.__getitem__, default=None)
             return Figure(grave.value if grave else "none")
         return {
-            "kind": Figure(turn.kind),
+            "kind": Figure(_word(turn.kind)),
             "id": Figure(turn.id),
             "first": Figure("yes" if turn.first else "no"),
-            "band": Figure(turn.heard_gap_ms.band, "its heard gap has no band"),
+            "band": Figure(
+                _word(turn.heard_gap_ms.band) if turn.heard_gap_ms.band else None,
+                "its heard gap has no band",
+            ),
             "status": Figure(turn.heard_gap_ms.status.value),
             "incidents": Figure(len(found)),
         }.get(name, Figure(None, "no turn has it"))
@@ -165,11 +169,12 @@ class TurnFigures:
     @cached_property
     def _by_turn(self) -> Mapping[int, Sequence[Incident]]:
         heard = self._report.conversation
-        found: defaultdict[int, list[Incident]] = defaultdict(list)
-        for item in heard.incidents if heard else ():
-            if item.turn_id is not None:
-                found[item.turn_id].append(item)
-        return found
+        return by_turn(heard.incidents if heard else ())
+
+
+def _word(text: str) -> str:
+    """Return a word as the report writes it, also where it was written as the table shows it."""
+    return text.replace("-", "_").replace(" ", "_")
 
 
 def _figure(item: Measurement) -> Figure:

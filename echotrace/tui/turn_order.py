@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from echotrace.expressions import Expression, Figure
     from echotrace.model.conversation import Conversation
 
-__all__ = ["Order", "Sift", "ordered", "placed_s", "sift", "told_order", "value_of"]
+__all__ = ["ABSENT", "Order", "Sift", "ordered", "placed_s", "sift", "told_order", "value_of"]
+
+ABSENT = "there is none"
+"""Why there is no figure where its turn cannot have one: it is not unknown."""
 
 
 class Order(str, Enum):
@@ -87,11 +90,15 @@ def ordered(
     """Return all turns of a conversation in an order.
 
     Equal ones keep their order in the report. A turn without the figure comes last in either
-    direction: it is neither the best nor the worst.
+    direction: it is neither the best nor the worst. Only among the worst first it stands where
+    ``worst_first`` has it, before the good ones.
     """
     if order is Order.WORST:
         worst = worst_first(conversation)
-        return worst[::-1] if is_reversed else worst
+        if not is_reversed:
+            return worst
+        best = [turn for turn in worst[::-1] if _is_judged(turn)]
+        return best + [turn for turn in worst if not _is_judged(turn)]
     known: list[tuple[float, Turn]] = []
     unknown: list[Turn] = []
     for turn in conversation.turns:
@@ -104,17 +111,25 @@ def ordered(
     return [turn for _, turn in known] + unknown
 
 
+def _is_judged(turn: Turn) -> bool:
+    """Whether a turn is good or bad: a late answer is, and one that never came."""
+    return turn.heard_gap_ms.value is not None or turn.kind == "missed_response"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sift:
     """What a filter made of some turns: those it keeps, those it drops, those it cannot judge.
 
-    ``reasons`` says why it cannot, the most frequent reason first.
+    ``reasons`` says why it cannot, the most frequent reason first. ``absent`` counts by name the
+    figures that turns cannot have, where that alone is why; they are in ``unknown`` and have no
+    reason.
     """
 
     kept: tuple[Turn, ...]
     dropped: tuple[Turn, ...]
     unknown: tuple[Turn, ...]
     reasons: tuple[str, ...] = ()
+    absent: tuple[tuple[tuple[str, ...], int], ...] = ()
 
 
 def sift(
@@ -123,14 +138,22 @@ def sift(
     """Judge every turn by an expression, keeping their order."""
     parts: dict[bool | None, list[Turn]] = {True: [], False: [], None: []}
     reasons: Counter[str] = Counter()
+    absent: Counter[tuple[str, ...]] = Counter()
+    there_is_none = f": {ABSENT}"
     for turn in turns:
         verdict = expression.verdict(partial(look_up, turn))
         parts[verdict.holds].append(turn)
         if verdict.holds is None:
-            reasons.update(dict.fromkeys(verdict.reasons, 1))
+            unknown = [why for why in verdict.reasons if not why.endswith(there_is_none)]
+            if unknown:
+                reasons.update(dict.fromkeys(unknown, 1))
+            else:
+                lacks = (why.removesuffix(there_is_none) for why in verdict.reasons)
+                absent[tuple(dict.fromkeys(lacks))] += 1
     return Sift(
         kept=tuple(parts[True]),
         dropped=tuple(parts[False]),
         unknown=tuple(parts[None]),
         reasons=tuple(reason for reason, _ in reasons.most_common()),
+        absent=tuple(absent.items()),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
@@ -13,6 +14,10 @@ from echotrace.tui.screens.full import FullScreen
 from echotrace.tui.widgets.turns import TurnsPanel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from textual.worker import Worker
+
     from echotrace.model.report import Report
     from echotrace.tui.messages import Jump, OpenTurn, PlaySpan
     from echotrace.tui.places import Place
@@ -42,6 +47,16 @@ class Views(App[None]):
             kept = (report, Recording(report.source))
             self._recordings[id(report)] = kept
         return kept[1]
+
+    def forget(self, report: Report | None) -> None:
+        """Give back what is held of the recording of a report that goes, unless it is in sight."""
+        if any(
+            isinstance(item, FullScreen) and item.run.report is report for item in self.screen_stack
+        ):
+            return
+        kept = getattr(self, "_recordings", {}).pop(id(report), None)
+        if kept is not None:
+            kept[1].close()
 
     def close_recordings(self) -> None:
         """Give back what the recordings hold; safe to call twice."""
@@ -125,8 +140,15 @@ class Views(App[None]):
         """Play a stretch of the recording, or write it to a file and tell where."""
         report = self._run_in_sight().report
         if report is not None:
-            work = self._play(self.recording_of(report), message)
-            self.run_worker(work, exclusive=True, group="play", exit_on_error=False)
+            play = partial(self._play, self.recording_of(report), message)
+            self._later(play, group="play")
+
+    def _later(self, work: Callable[[], Coroutine[None, None, None]], *, group: str) -> None:
+        """Do work in place of what the group still does.
+
+        A coroutine that is replaced before it starts would be reported as never awaited.
+        """
+        _: Worker[None] = self.run_worker(work, exclusive=True, group=group, exit_on_error=False)
 
     async def _play(self, recording: Recording, span: PlaySpan) -> None:
         from echotrace.audio.stop import Stopped
@@ -143,7 +165,7 @@ class Views(App[None]):
             parts = (error.what, error.why, error.hint)
             self.notify(clean("; ".join(filter(None, parts))), severity="warning", markup=False)
         else:
-            self.notify(clean(told), markup=False)
+            self.notify("\n".join(map(clean, told.splitlines())), markup=False)
 
     def _run_in_sight(self) -> RunState:
         """Return the run of the full screen that is open, else that of the overview."""

@@ -17,6 +17,8 @@ SHORTEST_S = 0.1
 
 _CLOSE = 1e-3
 """Share of a column by which a time may fall short of it: sums of floats are not exact."""
+_ROUNDED_S = 1e-9
+"""A cursor at an end of the window stays where it is, though that end is a rounded sum."""
 _STEPS_S = (
     *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
     *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000, 86400),
@@ -131,7 +133,8 @@ class Window:
         else:
             start_s = min(max(start_s, self.first_s), self.last_s - width_s)
             end_s = min(start_s + width_s, self.last_s)
-        cursor_s = min(max(cursor_s, start_s), end_s)
+        if not start_s - _ROUNDED_S <= cursor_s <= end_s + _ROUNDED_S:
+            cursor_s = min(max(cursor_s, start_s), end_s)
         return replace(self, start_s=start_s, end_s=end_s, cursor_s=cursor_s)
 
 

@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
+from echotrace.comparison.words import bare
 from echotrace.render.console.dialogue import is_dialogue
 from echotrace.render.console.diff import cells_of
 from echotrace.render.console.plain import clean
@@ -253,11 +254,11 @@ def _match(
             found[column] = words[at]
         return
     at, waiting = between.start, list[int]()
-    bare = [_bare(words[place].text) for place in between]
+    spoken = [bare(words[place].text) for place in between]
     for column in tokens:
-        token = _bare(cells[column].actual)
+        token = bare(cells[column].actual)
         ahead = range(at, min(at + _AHEAD, between.stop))
-        match = next((place for place in ahead if bare[place - between.start] == token), None)
+        match = next((place for place in ahead if spoken[place - between.start] == token), None)
         if match is None:
             waiting.append(column)
             continue
@@ -274,10 +275,6 @@ def _share(
     if len(left) == 1 or len(left) == len(waiting):
         for order, column in enumerate(waiting):
             found[column] = words[left[order if len(left) > 1 else 0]]
-
-
-def _bare(text: str) -> str:
-    return "".join(char for char in text.casefold() if char.isalnum())
 
 
 def _start(word: Word | None, number: int, errors: Sequence[WordError]) -> float:
@@ -307,14 +304,14 @@ def _flagged(heard: Sequence[Word | None], flags: Iterable[SegmentFlag]) -> byte
     for flag in flags:
         if flag.start_s is None or flag.end_s is None:
             continue
-        quoted = {_bare(text) for text in flag.text.split()}
+        quoted = {bare(text) for text in flag.text.split()}
         whole = len(flag.text.split()) == flag.words
         begin = bisect_left(timed, (flag.start_s - _LONGEST_WORD_S, -1))
         for start_s, at in timed[begin : bisect_left(timed, (flag.end_s, -1))]:
             word = heard[at]
             end_s = start_s if word is None or word.end_s is None else word.end_s
             if whole:
-                is_in = end_s > flag.start_s and word is not None and _bare(word.text) in quoted
+                is_in = end_s > flag.start_s and word is not None and bare(word.text) in quoted
             else:
                 is_in = flag.start_s <= (start_s + end_s) / 2 <= flag.end_s
             if is_in:

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from echotrace.model.report import AnalyzerResult, Probes
+from echotrace.render.console.lane import brief_lane
+from echotrace.tui.lines import page_of
 from echotrace.tui.requests import LISTED, requests_of
 from echotrace.tui.screens.request import RequestScreen
 from echotrace.tui.widgets.request_table import RequestTable
@@ -98,6 +100,19 @@ def test_the_estimate_and_the_cost_stand_in_the_latency_and_above_the_spans(prob
     assert "1,851 ms" in lane
     assert "audio_decode" in spans
     assert "unknown" in shown["AnalyzerPanel"]
+
+
+def test_the_lane_in_brief_says_whose_parts_it_shows_where_they_are_no_sum_of_the_total():
+    pipeline = probed_report().pipeline
+    page = page_of(80, ascii_only=False)
+
+    def head(**changes):
+        return next(brief_lane(replace(pipeline, **changes), page)).plain
+
+    assert head().endswith("1,851 ms  warning; parts of answer 1: 1,850 ms")
+    middle = replace(pipeline.samples[0], total_ms=pipeline.total_ms.value)
+    assert head(samples=(middle,)).endswith("1,851 ms  warning")
+    assert head(samples=()).endswith("; parts: medians of their own")
 
 
 def test_a_and_enter_open_the_anatomy_and_n_and_p_go_from_request_to_request():

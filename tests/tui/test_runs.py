@@ -143,6 +143,7 @@ def test_running_again_cancels_the_run_that_is_on():
     async def steps(pilot):
         await until(pilot, lambda: "transcription" in app.logs[0].snapshot().stages, "the engine")
         first = app.runner
+        app.logs[0].job = quick_job()  # what follows need not take as long
         await pilot.press("r")
         await pilot.press("r")
         await until(pilot, lambda: app.runner is not first, "the next run")
@@ -158,7 +159,9 @@ def test_running_again_cancels_the_run_that_is_on():
 def test_a_stage_that_fails_keeps_the_others(tmp_path):
     job = demo_jobs("recording")[0]
     broken = replace(
-        job.settings, stt=SttSettings(engine=f"faster-whisper:{tmp_path}", cpu_threads=1)
+        job.settings,
+        stt=SttSettings(engine=f"faster-whisper:{tmp_path}", cpu_threads=1),
+        llm=replace(job.settings.llm, probes=2, spacing_s=0.0),
     )
     app = EchoTraceApp([replace(job, settings=broken)])
 

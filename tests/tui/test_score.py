@@ -6,7 +6,7 @@ import pytest
 from textual.widgets import Digits
 
 from echotrace.model.measure import Measurement
-from echotrace.model.report import Deduction, Score, SttTiming
+from echotrace.model.report import Deduction, GateResult, Score, SttTiming
 from echotrace.tui.app import EchoTraceApp
 from echotrace.tui.job import Saved
 from echotrace.tui.lines import page_of
@@ -97,14 +97,22 @@ def test_the_screen_tells_how_the_score_came_to_be():
         "65 / 100  WARNING",
         "100 - 10 SNR - 15 WER - 10 dead air = 65",
         "-10  SNR  14.2 dB  noisy  SNR 14.2 dB is noisy: below SNR 20.0 dB",
-        "0:01.7  speech  SNR 14.2 dB",
+        "0:01.67  speech  SNR 14.2 dB",
         "the report has no times for its misheard words",
-        "0:49.5  dead air  6.20 s  critical",
+        "0:49.50  dead air  6.20 s  critical",
         "heard gap  700 ms  good",
         "GATE FAILED  snr < 15  value 14.2",
-        "healthy from 85, warning from 60, critical below",
+        "healthy, warning, critical: the limits are those of the profile default",
+        "the report does not hold them; built in are 85 and 60",
     ):
         assert part in shown, part
+
+
+def test_of_a_profile_of_ones_own_no_limit_is_told():
+    report = mock_report()
+    shown = text_of(replace(report, score=replace(report.score, profile="strict")))
+    assert "those of the profile strict, the report does not hold them" in " ".join(shown.split())
+    assert "built" not in shown
 
 
 def test_enter_on_the_panel_opens_it_and_enter_on_a_place_shows_it_on_the_timeline():
@@ -128,7 +136,8 @@ def test_enter_on_the_panel_opens_it_and_enter_on_a_place_shows_it_on_the_timeli
 
 def test_a_turn_opens_its_sheet_and_l_shows_it_on_the_timeline():
     report = scored(call_report(), cost("heard_gap_ms", value=2_340.0))
-    app, shown, _ = opened(report, "enter", "n", "n", "enter", "l")
+    app, shown, _ = opened(report, "enter", "p", "n", "n", "enter", "l")
+    assert "no place" not in shown
     assert "turn 8  gap 2,340 ms  critical" in shown
     first, second, (kind, place) = app.asked
     assert first[:2] == ("turn", 8)
@@ -160,20 +169,30 @@ def test_a_late_first_token_opens_the_slowest_request():
 def test_words_without_a_time_lead_to_the_text_and_a_slow_recogniser_to_the_spans():
     slow = cost("rtf", value=1.2, unit="ratio", band="slow")
     report = scored(call_report(), cost("wer", unit="ratio"), slow, cost("ttft_ms"))
-    app, shown, told = opened(report, "enter", "j", "enter", "space", "l", "j", "enter")
+    gate = GateResult(expression="score < 80", outcome="fail", value=65.0)
+    report = replace(report, gates=(gate,))
+    keys = ("enter", "j", "enter", "space", "l", "j", "enter", "end", "enter", "n")
+    app, shown, told = opened(report, *keys)
     assert app.asked == ["transcript", "waterfall"]
     assert told == [
         "there is nothing to play here",
         "this has no place on the recording",
         "the report keeps no request of the probe",
+        "this screen is what the gate is about",
     ]
+    assert "no place further on" in shown.splitlines()[2]
+    assert "GATE FAILED  score < 80  value 65  " in shown
     assert "STT time  1.20 x" in shown
 
 
+def long_call():
+    return three_hour_report(turns=60, words=2_000)
+
+
 def test_of_many_places_some_are_listed_and_the_others_are_counted():
-    app, shown, _ = opened(three_hour_report(), *["n"] * (LISTED + 1), "enter")
-    assert f"and {2_000 - LISTED:,} more: the JSON report has them" in shown
-    assert f"and {1_000 - LISTED:,} more: n and p on the timeline" in shown
+    app, shown, _ = opened(long_call(), *["n"] * (LISTED + 1), "enter")
+    assert f"and {60 - LISTED:,} more: the JSON report has them" in shown
+    assert f"and {100 - LISTED:,} more: n and p on the timeline" in shown
     assert app.asked[0][1].about.gold == "word187"
 
 
@@ -192,7 +211,7 @@ def test_of_many_places_some_are_listed_and_the_others_are_counted():
         ),
         (
             mock_report(),
-            ("8.3 % degraded would have cost 15", "1,240 ms high would have cost 10"),
+            ("8.3 % degraded: the built-in limits take 15", "1,240 ms high: the built-in limits"),
         ),
         (
             scored(complete_report(), cost("wer", 60.0), cost("snr_db", 55.0)),
@@ -257,7 +276,7 @@ PICTURES = {
     ),
     "none": lambda: scored(complete_report(), grade="healthy"),
     "not_measurable": failed_report,
-    "many": three_hour_report,
+    "many": long_call,
     "hostile": hostile_report,
 }
 

@@ -14,17 +14,24 @@ from rich.cells import cell_len
 from echotrace.audio.handle import AudioOptions, open_audio
 from echotrace.model.conversation import Incident
 from echotrace.model.measure import Measurement, Severity
-from echotrace.model.report import Channel, WordError
+from echotrace.model.report import Channel, EnvelopeChannel, WordError
 from echotrace.tui.app import EchoTraceApp
 from echotrace.tui.job import Saved
+from echotrace.tui.lane_index import CallIndex
+from echotrace.tui.lane_rows import head_row, snr_row
+from echotrace.tui.lane_wave import Detail
+from echotrace.tui.lane_words import found_at, parts_of
+from echotrace.tui.lines import page_of
 from echotrace.tui.messages import Jump
-from echotrace.tui.places import of_incident, of_turn, places_of
+from echotrace.tui.places import of_incident, of_turn, of_word, places_of
 from echotrace.tui.recording import Recording
+from echotrace.tui.screens.full import FullScreen
 from echotrace.tui.screens.timeline import TimelineScreen
 from echotrace.tui.screens.turn import TurnScreen
 from echotrace.tui.screens.word import WordScreen
 from echotrace.tui.views import Views
 from echotrace.tui.widgets.lanes import LEFT, Lanes
+from echotrace.tui.window import fitted
 from tests.fakes.audio_files import NoFeatures
 from tests.fakes.audit_reports import AUDITS, audited_call_report
 from tests.fakes.large_reports import three_hour_report
@@ -89,8 +96,14 @@ def row(text, name):
     return next(line[LEFT:] for line in text.splitlines() if line.startswith(name))
 
 
-def test_it_opens_on_the_whole_with_the_cursor_on_the_worst_gap():
+def test_it_opens_on_the_whole_with_the_cursor_on_the_worst_gap(monkeypatch):
+    mount, mounted = FullScreen.on_mount, []
+    monkeypatch.setattr(
+        FullScreen, "on_mount", lambda screen: (mounted.append(screen), mount(screen))
+    )
+
     async def steps(pilot, screen):
+        assert mounted == [screen]
         return screen.window, screen_text(pilot.app)
 
     window, text = on(call_report(), steps)
@@ -181,9 +194,23 @@ def test_zoom_keeps_the_cursor_and_fit_shows_the_whole():
         await press(pilot, "minus")
         back = screen.window
         await press(pilot, "0", "minus")
-        return whole, near, back, screen.window, screen_text(pilot.app)
+        fit, text = screen.window, screen_text(pilot.app)
+        screen.go_to(silence)
+        assert screen.window.is_whole, "it is large enough to be seen"
+        await press(pilot, "plus")
+        begin_s, end_s = screen.selected
+        assert screen.window.start_s + screen.window.end_s == pytest.approx(begin_s + end_s)
+        assert screen.window.cursor_s == begin_s
+        return whole, near, back, fit, text
 
-    whole, near, back, fit, text = on(call_report(), steps)
+    report = call_report()
+    assert report.conversation
+    silence = next(
+        of_incident(item)
+        for item in report.conversation.incidents
+        if item.type == "missed_response"
+    )
+    whole, near, back, fit, text = on(report, steps)
     assert near.width_s == pytest.approx(whole.width_s / 4)
     assert back.width_s == pytest.approx(whole.width_s / 2)
     assert whole.cursor_s == near.cursor_s == back.cursor_s == fit.cursor_s
@@ -305,8 +332,7 @@ def test_space_plays_the_place_then_the_selection_then_the_window(monkeypatch):
     on(report, steps)
     whole, place, marked = heard
     assert (whole.start_s, whole.end_s, whole.channel) == (0.0, pytest.approx(83.42), None)
-    middle_s = (error.start_s + error.end_s) / 2
-    assert (place.start_s, place.end_s) == pytest.approx((middle_s - 0.5, middle_s + 0.5))
+    assert (place.start_s, place.end_s) == (error.start_s, error.end_s)
     assert place.channel == report.transcription.channel_index
     assert marked.start_s == pytest.approx(error.start_s)
     assert marked.end_s == pytest.approx(error.start_s + 5 * 83.42 / 71)
@@ -464,7 +490,8 @@ def test_finer_than_the_envelope_comes_from_the_recording(tmp_path):
         return screen_text(pilot.app), screen.window
 
     text, window = on(report, steps)
-    assert "level caller silent, agent -6.0 dBFS" in text
+    assert "peak in 0.1 s caller silent, agent -6.0 dBFS" in text
+    assert f"0:40.{round(window.start_s * 100) % 100:02d} to 0:41." in text
     assert "zoom beyond" not in text
     rows = text.splitlines()
     at = next(number for number, line in enumerate(rows) if line.startswith("agent"))
@@ -535,25 +562,148 @@ def test_three_hours_are_walked_without_holding_more_than_is_drawn():
     async def steps(pilot, screen):
         await press(pilot, "n", "n", "n", "0", "plus", "end", "p", "0")
         lanes = screen.query_one(Lanes)
-        assert len(lanes._seen) <= 8
-        assert max(len(cells) for cells in lanes._cells.values()) == screen.window.columns
-        return screen_text(pilot.app)
+        text = screen_text(pilot.app)
+        for at in range(12):
+            lanes.window = screen.window.zoomed(1.5**at)
+            for y in range(lanes.size.height):
+                lanes.render_line(y)
+        assert len(lanes._seen) == 8, "the windows drawn last, and no more"
+        kept = [cells for rows in lanes._seen.values() for cells in rows.values()]
+        assert len(kept) <= 8 * lanes.size.height
+        assert {len(cells) for cells in kept} == {screen.window.columns}
+        return text
 
     text = on(three_hour_report(), steps)
     assert "of 29 here" in text or "of 28 here" in text
     assert "the whole 3:00:00" in text
 
 
-def test_the_letters_are_those_of_the_report():
-    from echotrace.render.console.timeline import legend
-    from echotrace.tui.lane_rows import letters_of
-    from echotrace.tui.lines import page_of
+def told(report, at_s, *, columns=71, chosen=None, width_s=None, detail=None):
+    """What stands below the lanes about a time."""
+    index = CallIndex(report)
+    window = fitted(index.first_s, index.last_s, columns).at(at_s)
+    if width_s is not None:
+        window = window.zoomed(window.width_s / width_s)
+    found = found_at(index, window, chosen)
+    page = page_of(200, ascii_only=False)
+    return [part.plain for part in parts_of(found, index, window, page, detail=detail)]
 
+
+def heard_words(*words, **changes):
+    """The call with these words, each a begin, an end and an SNR, and the rest of its report."""
+    report = audited_call_report()
+    some = report.transcription.words[0]
+    made = tuple(
+        replace(some, text=f"w{at}", start_s=begin_s, end_s=end_s, snr_db=snr_db)
+        for at, (begin_s, end_s, snr_db) in enumerate(words)
+    )
+    return replace(
+        report, transcription=replace(report.transcription, words=made, errors=(), **changes)
+    )
+
+
+def test_where_one_word_ends_and_the_next_begins_the_next_is_meant():
+    report = heard_words((29.0, 29.5, 39.2), (29.5, 30.0, 36.04), (30.2, 30.2, 11.0))
+    some = audited_call_report().transcription.errors[0]
+    errors = tuple(
+        replace(some, word=at, start_s=begin_s, end_s=end_s)
+        for at, begin_s, end_s in ((0, 29.0, 29.5), (1, 29.5, 30.0))
+    )
+    wrong = replace(report, transcription=replace(report.transcription, errors=errors))
+    assert "word SNR caller 36.0 dB" in told(report, 29.5, width_s=1.0)
+    assert 'word "w1" 0.90 sure' in told(report, 29.5, width_s=1.0)
+    assert "2 misheard words here" not in told(wrong, 29.5, width_s=1.0)
+    assert "2 misheard words here" in told(wrong, 29.5, columns=50), "both begin in a column"
+    assert "word SNR caller 11.0 dB" in told(report, 30.2, width_s=1.0), "a word without a length"
+    assert "speech SNR caller 14.2 dB" in told(report, 30.1, width_s=1.0)
+    assert not any("SNR" in part for part in told(report, 30.45, width_s=1.0))
+
+
+def test_a_place_about_a_right_word_names_the_word():
+    report = heard_words((29.0, 29.6, 20.0), (29.5, 30.0, 21.0))
+    word = report.transcription.words[0]
+    place = of_word(word, 0)
+    assert 'word "w0" 0.90 sure' in told(report, 29.55, width_s=1.0, chosen=place)
+    assert 'word "w1" 0.90 sure' in told(report, 29.55, width_s=1.0)
+    assert 'word "w1" 0.90 sure' in told(report, 29.8, width_s=1.0, chosen=place)
+
+
+def peaks_told(report, at_s, **options):
+    return next(part for part in told(report, at_s, **options) if part.startswith("peak"))
+
+
+def test_the_peak_is_that_of_a_stretch_that_no_window_changes():
     report = call_report()
-    assert report.conversation
-    page = page_of(80, ascii_only=False)
-    shown = {part.plain[0] for part in legend(report.conversation, page)} - {page.glyphs.empty}
-    assert set(letters_of(report.conversation, page).values()) == shown
+    envelope = report.signal.envelope
+    fine = tuple(
+        EnvelopeChannel(
+            index=at,
+            min=(0.0,) * 4_000,
+            max=tuple(0.5 if column == 1_000 else at * 0.1 for column in range(4_000)),
+            speech_probability=(),
+        )
+        for at in (0, 1)
+    )
+
+    def with_columns(column_s):
+        drawn = replace(envelope, column_s=column_s, channels=fine)
+        return replace(report, signal=replace(report.signal, envelope=drawn))
+
+    sharp, coarse = with_columns(0.02), with_columns(0.2)
+    near = {
+        peaks_told(sharp, 20.03, columns=at, width_s=by) for at in (71, 111) for by in (None, 1)
+    }
+    assert near == {"peak in 0.1 s caller -6.0 dBFS, agent -6.0 dBFS"}
+    assert peaks_told(sharp, 20.2) == "peak in 0.1 s caller silent, agent -20.0 dBFS"
+    replaced = replace(coarse, source=replace(coarse.source, duration_s=800.0))
+    detail = Detail(
+        start_s=199.0,
+        end_s=201.0,
+        channels=tuple(replace(item, min=(0.0,) * 200, max=(0.25,) * 200) for item in fine),
+    )
+    for at_s, shown in (
+        (200.1, "peak in 0.1 s caller -12.0 dBFS, agent -12.0 dBFS"),
+        (200.99, "peak in 0.2 s caller silent, agent -20.0 dBFS"),
+    ):
+        assert peaks_told(replaced, at_s, detail=detail) == shown
+    assert peaks_told(replaced, 200.1) == "peak in 0.2 s caller -6.0 dBFS, agent -6.0 dBFS"
+    end_s = replaced.source.duration_s
+    assert peaks_told(replaced, end_s) == "peak in 0.2 s caller silent, agent -20.0 dBFS"
+
+
+def test_the_colour_of_the_snr_is_the_band_of_the_report():
+    report = heard_words((45.0, 46.0, 29.0), (60.0, 61.0, 3.0))
+    first, *others = report.signal.channels
+    bands = {43.3784: ("critical", 22.0), 64.2334: (None, 25.0)}
+    segments = tuple(
+        replace(item, snr_db=Measurement.measured(snr_db, "dB", band=band))
+        for item in first.segments
+        for band, snr_db in [bands.get(round(item.start_s, 4), ("good", 5.0))]
+    )
+    signal = replace(report.signal, channels=(replace(first, segments=segments), *others))
+    index = CallIndex(replace(report, signal=signal))
+    window = fitted(0.0, 84.0, 84)
+    row = snr_row(index.lanes[0], window, page_of(84, ascii_only=False))
+    assert {role for char, role in row[44:51]} == {"critical"}
+    assert row[45][0] > row[47][0], "the word is as high as its own"
+    assert {row[60][1], row[66][1]} == {"dim"}
+    assert row[24][1] == "good"
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "end_s", "cursor_s", "head"),
+    [
+        (0.0, 9.0, 0.0, "▼0:00.00"),
+        (0.0, 10.0, 0.0, "▼0:00.00─]"),
+        (0.0, 8.0, 0.0, "▼0:00.00"),
+        (20.0, 23.0, 40.0, " " * 20 + "[─]" + " " * 17 + "▼0:40.00"),
+        (71.0, 79.0, 79.0, " " * 72 + "1:19.00▼"),
+    ],
+)
+def test_no_bracket_hangs_on_the_time_of_the_cursor(begin_s, end_s, cursor_s, head):
+    window = fitted(0.0, 80.0, 80).at(cursor_s)
+    row = head_row(window, (begin_s, end_s), page_of(80, ascii_only=False))
+    assert "".join(char for char, _ in row).rstrip() == head
 
 
 def test_the_spectrogram_takes_the_place_of_the_envelopes(tmp_path):

@@ -108,11 +108,18 @@ def test_the_keys_move_word_by_word_line_by_line_and_error_by_error():
         keys = ("right", "left", "n", "n", "p", "end", "home", "down", "j", "up", "k")
         words = [seen.word, *[await seen.press(key) for key in keys]]
         await seen.press("end", "right", "down", "n", "pagedown")
-        last = seen.text.cursor
+        last, heads = seen.text.cursor, [seen.told()]
         await seen.press("home", "left", "up", "p", "pageup")
-        return words, last, seen.text.cursor
+        heads.append(seen.told())
+        first = seen.text.cursor
+        await seen.press("right")
+        return words, last, first, [*heads, seen.told()]
 
-    words, last, first = on_text(audited_report(), steps)
+    words, last, first, (after, before, between) = on_text(audited_report(), steps)
+    assert "Transcript no wrong word further on WER" in after
+    assert "Transcript no wrong word before this one WER" in before
+    assert "Transcript WER" in between
+    assert "esc Back" in between
     assert words == [
         "[comprehensive]/[compassion]",
         "credit/credit",
@@ -165,12 +172,12 @@ def test_l_shows_the_word_on_the_timeline_and_space_plays_it():
     error, right = (item.place for item in asked if isinstance(item, Jump))
     assert (error.kind, error.at_s, error.end_s) == (PlaceKind.ERROR, 2.82, pytest.approx(3.22))
     assert (error.channel, error.about.gold) == (0, "comprehensive")
-    assert (right.kind, right.at_s, right.channel) == (PlaceKind.SEGMENT, pytest.approx(3.24), 0)
-    assert right.about.snr_db.value == 15.0
+    assert (right.kind, right.at_s, right.channel) == (PlaceKind.WORD, pytest.approx(3.24), 0)
+    assert (right.about.text, right.about.snr_db) == ("credit", 15.0)
     word, begin = (item for item in asked if isinstance(item, PlaySpan))
-    assert (word.start_s, word.end_s) == (pytest.approx(2.32), pytest.approx(3.72))
+    assert (word.start_s, word.end_s) == (2.82, pytest.approx(3.22))
     assert word.channel == 0
-    assert (begin.start_s, begin.end_s) == (0.0, pytest.approx(1.2))
+    assert (begin.start_s, begin.end_s) == (0.3, pytest.approx(0.7))
     assert said == ["nothing gives the time of this word"] * 2
 
 

@@ -11,7 +11,7 @@ from echotrace.model.codec import to_plain
 from tests.fakes import probe_reports
 from tests.fakes.reports import complete_report
 
-FIGURES = {"wer": 0.2, "snr": 25.0, "kind": "barge_in", "yield": 900.0}
+FIGURES = {"wer": 0.2, "snr": 25.0, "kind": "barge_in", "yield": 900.0, "voice": "en-us-x2"}
 
 
 def lookup(name: str) -> Figure:
@@ -41,6 +41,8 @@ def lookup(name: str) -> Figure:
         ("not ttft > 1000", None),
         ("kind > 3", None),
         ("kind = 3", False),
+        ("kind = barge-in", False),
+        ("voice = en-us-x2 and wer>-1", True),
     ],
 )
 def test_expressions_evaluate_with_three_outcomes(text, holds):
@@ -81,12 +83,29 @@ def test_the_reason_of_an_unknown_is_kept():
         "wer ~ 3",
         "wer > >",
         "1 > wer",
+        "barge-in > 1",
+        "kind = barge-",
+        "kind = -in",
+        "wer > 1 - 2",
+        "kind = a-1",
     ],
 )
 def test_what_does_not_fit_is_a_usage_error_that_quotes_the_expression(text):
     with pytest.raises(UsageError, match="does not fit") as raised:
         parse(text)
     assert repr(text) in raised.value.what
+
+
+def test_what_is_wrong_is_told_as_a_sentence_of_its_own():
+    for text, what, why in (
+        ("kind = ~", "at '~'", "no number, word or sign of the language begins there"),
+        ("wer > 1)", "at ')'", "the expression is complete before it"),
+        ("a-b > 1", "at 'a-b > 1'", "the name of a figure is written with _ and not with -"),
+    ):
+        with pytest.raises(UsageError) as raised:
+            parse(text)
+        assert raised.value.what.endswith(f"does not fit {what}")
+        assert raised.value.why == why
 
 
 def test_depth_and_length_are_bounded():

@@ -82,7 +82,7 @@ def take_turns(
     """Return the turns and the incidents of a conversation between ``start_s`` and ``end_s``.
 
     A turn's gap is its agent's start less its user's end, to 0.1 ms, and not measurable where the
-    two edges leave it open by more than 400 ms. Its SNR is that of the noisier channel.
+    two edges leave it open by more than 400 ms.
     """
     call = _Call(caller, agent, start_s=start_s, end_s=end_s, limits=thresholds)
     return call.result()
@@ -103,8 +103,6 @@ class _Call:
         self._start_s, self._end_s = round(start_s, 4), round(end_s, 4)
         self._limits = limits
         self._crowd = caller.surroundings == "crowd"
-        known = [side.snr_db for side in (caller, agent) if side.snr_db is not None]
-        self._snr_db = min(known, default=None)
         self._caller_sounds, self._agent_sounds = audible(caller), audible(agent)
         self._agent = agent_utterances(self._agent_sounds, self._caller_sounds)
         self._caller = caller_utterances(self._caller_sounds, self._agent)
@@ -125,7 +123,7 @@ class _Call:
         incidents = self._incidents(turns, backchannels)
         return TurnTaking(
             turns=tuple(
-                _turn(number, draft, snr_db=self._snr_db, first=draft is next(iter(drafts), None))
+                _turn(number, draft, first=draft is next(iter(drafts), None))
                 for number, draft in enumerate(turns, 1)
             ),
             incidents=tuple(sorted(incidents, key=lambda item: (item.at_s, item.type))),
@@ -271,7 +269,7 @@ class _Call:
         return found
 
 
-def _turn(number: int, draft: Draft, *, snr_db: float | None, first: bool) -> Turn:
+def _turn(number: int, draft: Draft, *, first: bool) -> Turn:
     assert draft.gap is not None
     return Turn(
         id=number,
@@ -280,7 +278,6 @@ def _turn(number: int, draft: Draft, *, snr_db: float | None, first: bool) -> Tu
         agent=side_of(draft.answer[0], draft.answer[-1]) if draft.answer else None,
         heard_gap_ms=draft.gap,
         yield_ms=draft.yielded,
-        snr_db=snr_db,
         first=first,
     )
 

@@ -10,19 +10,21 @@ from rich.text import Text
 
 from echotrace.render.console.figures import figure, interval, number, quantity
 from echotrace.render.console.layout import style_of
+from echotrace.render.console.score import metric_name, points
 from echotrace.render.console.timeline import named, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from echotrace.comparison.conditions import Condition
+    from echotrace.comparison.figures import FigureChange
+    from echotrace.comparison.score import DeductionChange, Unscored
+    from echotrace.comparison.turns import TurnChange
+    from echotrace.comparison.words import WordChange, WordChanges
     from echotrace.model.conversation import Turn
     from echotrace.model.measure import Measurement
     from echotrace.model.report import Deduction, Report
     from echotrace.render.console.layout import Page
-    from echotrace.tui.compare import DeductionChange, FigureChange, Unscored
-    from echotrace.tui.compare_conditions import Condition
-    from echotrace.tui.compare_turns import TurnChange
-    from echotrace.tui.compare_words import WordChange, WordChanges
 
 __all__ = [
     "VERDICT_STYLES",
@@ -30,7 +32,6 @@ __all__ = [
     "deduction_line",
     "figure_head",
     "figure_line",
-    "points",
     "report_line",
     "signed",
     "turn_head",
@@ -45,9 +46,12 @@ VERDICT_STYLES = {
     "better": "green",
     "worse": "red",
     "could be chance": "yellow",
+    "uncertain": "yellow",
     "changed": "cyan",
     "only in A": "cyan",
     "only in B": "cyan",
+    "gap only in A": "cyan",
+    "gap only in B": "cyan",
     "not alike": "yellow",
     "same": "dim",
     "n/a": "dim",
@@ -57,22 +61,16 @@ _SHORT = {
     "could be chance": "chance?",
     "only in A": "only A",
     "only in B": "only B",
+    "gap only in A": "gap A",
+    "gap only in B": "gap B",
     "not alike": "unlike",
 }
 _AGAINST_GOLD = {"better": "fixed", "worse": "new error", "changed": "other"}
-_METRICS = {
-    "snr_db": "SNR",
-    "wer": "WER",
-    "cer": "CER",
-    "ttft_ms": "TTFT",
-    "ttfa_ms": "TTFA",
-    "heard_gap_ms": "heard gap",
-    "dead_air_s": "dead air",
-}
 _NARROW, _WIDE = 64, 100
 _GAP = 2
 _DIFFERENCE = 10
 _SHORT_VERDICT, _VERDICT = 9, 15
+_TIME = 10
 
 
 def signed(value: float | None, unit: str, *, metric: str = "") -> str:
@@ -140,17 +138,13 @@ def figure_line(row: FigureChange, page: Page) -> Text:
 
 def deduction_line(row: DeductionChange, page: Page) -> Text:
     """Return what one metric costs in each report; the difference is in points of the score."""
-    told = _verdict(row.verdict.value, page)
-    if row.a is None or row.b is None:
-        came = Text("new: " if row.a is None else "gone: ")
-        told = Text.assemble(came, told) if _columns(page)[1] >= _VERDICT else told
     return _side_by_side(
         [
-            Text(f"  {page.data(_metric(row.metric), limit=24)}"),
+            Text(f"  {page.data(metric_name(row.metric), limit=24)}"),
             _cost(row.a, page),
             _cost(row.b, page),
             _moved(signed(row.difference, ""), row.difference),
-            told,
+            _verdict(row.verdict.value, page),
         ],
         page,
     )
@@ -159,7 +153,7 @@ def deduction_line(row: DeductionChange, page: Page) -> Text:
 def unscored_line(row: Unscored, page: Page) -> Text:
     """Return a metric that one of the scores is without."""
     sides = [Text("not scored" if side is not None else "scored") for side in (row.a, row.b)]
-    label = Text(f"  {page.data(_metric(row.metric), limit=24)}")
+    label = Text(f"  {page.data(metric_name(row.metric), limit=24)}")
     return _side_by_side([label, *sides, Text(), _verdict(row.verdict.value, page)], page)
 
 
@@ -180,13 +174,13 @@ def turn_line(row: TurnChange, page: Page) -> Text:
     """Return one turn in both reports, and how far its heard gap moved in ms."""
     turns = [turn for turn in (row.a, row.b) if turn]
     kinds = list(dict.fromkeys(named(turn.kind) for turn in turns))
-    sides = [side for turn in turns for side in (turn.user, turn.agent) if side]
+    span = turns[0].span_s if turns else None
     moved = row.difference
     return _turn_cells(
         [
             Text(f"{row.a.id:,}" if row.a else "-"),
             Text(f"{row.b.id:,}" if row.b else "-"),
-            Text(stamp(sides[0].start_s) if sides else "", style="cyan"),
+            Text(_at(span[0] if span else None), style="cyan"),
             Text(page.data(" > ".join(kinds))),
             _gap(row.a),
             _gap(row.b),
@@ -206,7 +200,7 @@ def word_head(words: WordChanges, page: Page) -> Text:
 def word_line(row: WordChange, words: WordChanges, page: Page) -> Text:
     """Return one stretch that the transcripts do not agree on."""
     at_s = row.at_a_s if row.at_a_s is not None else row.at_b_s
-    cells = [Text(stamp(at_s) if at_s is not None else "", style="cyan")]
+    cells = [Text(_at(at_s), style="cyan")]
     cells.append(Text(page.data(" ".join(row.gold))))
     for side in (row.a, row.b):
         wrong = words.has_gold and side != row.gold
@@ -214,6 +208,10 @@ def word_line(row: WordChange, words: WordChanges, page: Page) -> Text:
         cells.append(Text(shown, "red" if wrong else "") if shown else Text("-", "dim"))
     verdict = verdict_text(row.verdict.value, _columns(page)[1], words=words.has_gold)
     return _word_cells([*cells, verdict], page, gold=words.has_gold)
+
+
+def _at(seconds: float | None) -> str:
+    return "" if seconds is None else stamp(seconds, digits=2)
 
 
 def _moved(shown: str, difference: float | None) -> Text:
@@ -248,14 +246,9 @@ def _value(item: Measurement, metric: str, page: Page, room: int) -> Text:
 def _cost(item: Deduction | None, page: Page) -> Text:
     if item is None:
         return Text("-", "dim")
-    text = Text.assemble((points(item), "bold"))
+    text = Text.assemble((f"-{points(item.points)}", "bold"))
     value = quantity(item.value, page.data(item.unit, limit=12), metric=item.metric)
     return _with(text, [(value, ""), (page.data(item.band, limit=16), "dim")], _sides(page))
-
-
-def points(item: Deduction) -> str:
-    """Return what a deduction costs, with its sign."""
-    return f"-{number(item.points, 0 if item.points % 1 == 0 else 1)}"
 
 
 def _with(text: Text, extras: Iterable[tuple[str | None, str]], room: int) -> Text:
@@ -264,10 +257,6 @@ def _with(text: Text, extras: Iterable[tuple[str | None, str]], room: int) -> Te
         if extra and text.cell_len + 1 + cell_len(extra) <= room:
             text.append(f" {extra}", style)
     return text
-
-
-def _metric(key: str) -> str:
-    return _METRICS.get(key, key)
 
 
 def _verdict(verdict: str, page: Page) -> Text:
@@ -302,8 +291,8 @@ def _turn_cells(cells: Sequence[Text], page: Page) -> Text:
         widths = [5, 5, 0, 0, 0, 0, 8, _SHORT_VERDICT]
     else:
         verdict = _columns(page)[1] if page.width >= 86 else _SHORT_VERDICT
-        kind = min(30, page.width - 1 - 5 - 5 - 9 - 8 - 8 - 8 - verdict - 7 * _GAP)
-        widths = [5, 5, 9, max(kind, 0), 8, 8, 8, verdict]
+        kind = min(30, page.width - 1 - 5 - 5 - _TIME - 8 - 8 - 8 - verdict - 7 * _GAP)
+        widths = [5, 5, _TIME, max(kind, 0), 8, 8, 8, verdict]
     right = (1, 1, 1, 0, 1, 1, 1, 0)
     return _row(zip(cells, widths, right, strict=True), page)
 
@@ -312,7 +301,7 @@ def _word_cells(cells: Sequence[Text], page: Page, *, gold: bool) -> Text:
     verdict = _SHORT_VERDICT
     narrow = page.width < _NARROW
     columns = 2 + (gold and not narrow)
-    at = 0 if narrow else 9
+    at = 0 if narrow else _TIME
     left = page.width - 1 - at - verdict - (columns + (0 if narrow else 1)) * _GAP
     side = max(4, left // columns)
     widths = [at, side if gold and not narrow else 0, side, side, verdict]

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from echotrace.render.console.compare import VERDICT_STYLES, points
-from echotrace.render.console.figures import clock, figure, note, number
+from echotrace.render.console.compare import VERDICT_STYLES
+from echotrace.render.console.figures import figure, interval, note, number
 from echotrace.render.console.layout import style_of
-from echotrace.render.console.timeline import named
+from echotrace.render.console.score import points
+from echotrace.render.console.timeline import named, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from echotrace.comparison.conditions import Condition
+    from echotrace.comparison.figures import FigureChange
+    from echotrace.comparison.score import DeductionChange, Unscored
+    from echotrace.comparison.turns import TurnChange
+    from echotrace.comparison.words import WordChange, WordChanges
     from echotrace.model.conversation import Turn
+    from echotrace.model.measure import Measurement
     from echotrace.render.console.layout import Page
-    from echotrace.tui.compare import DeductionChange, FigureChange, Unscored
-    from echotrace.tui.compare_conditions import Condition
-    from echotrace.tui.compare_turns import TurnChange
-    from echotrace.tui.compare_words import WordChange, WordChanges
 
 __all__ = [
     "condition_detail",
@@ -42,7 +46,7 @@ def figure_detail(row: FigureChange, page: Page) -> Iterator[Text]:
         line = Text.assemble((page.data(figure(item, metric=row.metric)), "bold"))
         if item.band and item.value is not None:
             line.append(f" {page.data(item.band, limit=16)}", style_of(item.band))
-        told = note(item)
+        told = _by_its_edges(item) if row.by_edges else note(item)
         line.append(f"  {page.data(told)}" if told else "", "dim")
         yield from _lettered(letter, line, page)
     yield from _concluded(row.verdict.value, row.why, page)
@@ -51,10 +55,9 @@ def figure_detail(row: FigureChange, page: Page) -> Iterator[Text]:
 def deduction_detail(row: DeductionChange, page: Page) -> Iterator[Text]:
     """Yield what each report says that it costs."""
     for letter, item in (("A", row.a), ("B", row.b)):
-        told = f"{points(item)}  {item.message}" if item else "costs nothing"
+        told = f"-{points(item.points)}  {item.message}" if item else "costs nothing"
         yield from _lettered(letter, Text(page.data(told)), page)
-    word = "new in B" if row.a is None else "gone in B" if row.b is None else ""
-    yield from _concluded(row.verdict.value, word, page)
+    yield from _concluded(row.verdict.value, row.why, page)
 
 
 def unscored_detail(row: Unscored, page: Page) -> Iterator[Text]:
@@ -101,7 +104,7 @@ def word_detail(row: WordChange, words: WordChanges, page: Page) -> Iterator[Tex
         yield line
     for letter, error in (("A", row.error_a), ("B", row.error_b)):
         if error is not None:
-            place = f"{clock(error.start_s)}: " if error.start_s is not None else ""
+            place = f"{stamp(error.start_s, digits=2)}: " if error.start_s is not None else ""
             told = Text(page.data(f"{place}{error.message}"), "dim")
             yield from _lettered(letter, told, page)
 
@@ -121,17 +124,24 @@ def _lettered(letter: str, text: Text, page: Page) -> list[Text]:
 def _concluded(verdict: str, why: str, page: Page) -> Iterator[Text]:
     line = Text(verdict, style=VERDICT_STYLES.get(verdict, ""))
     if why.startswith("within"):
-        line = Text(why, style=VERDICT_STYLES["could be chance"])
+        line = Text(why, style=VERDICT_STYLES[verdict])
     elif why:
         line.append(f": {page.data(why)}", "dim")
     yield from page.wrapped(line, indent=3)
 
 
+def _by_its_edges(item: Measurement) -> str:
+    """Return what stands beside a length from one edge to another: no sample has an interval."""
+    sure = interval(item)
+    rest = note(replace(item, low=None, high=None))
+    return ", ".join(filter(None, (f"{sure} by its edges" if sure else "", rest)))
+
+
 def _told_turn(turn: Turn, page: Page) -> Text:
-    sides = [side for side in (turn.user, turn.agent) if side]
+    span = turn.span_s
     line = Text.assemble((f"turn {turn.id:,}", "bold"))
-    if sides:
-        line.append(f"  {clock(min(side.start_s for side in sides))}", "cyan")
+    if span:
+        line.append(f"  {stamp(span[0], digits=2)}", "cyan")
     line.append(f"  {page.data(named(turn.kind), limit=24)}")
     for label, item in (("gap", turn.heard_gap_ms), ("yield", turn.yield_ms)):
         if item is not None:
@@ -139,7 +149,7 @@ def _told_turn(turn: Turn, page: Page) -> Text:
             line.append(page.data(figure(item)), "bold")
             if item.band:
                 line.append(f" {page.data(item.band, limit=16)}", style_of(item.band))
-            told = note(item)
+            told = _by_its_edges(item)
             line.append(f" ({page.data(told)})" if told else "", "dim")
     if turn.snr_db is not None:
         line.append(f"  SNR {number(turn.snr_db)} dB", "dim")

@@ -9,11 +9,12 @@ from rich.text import Text
 from echotrace.config.thresholds import Thresholds
 from echotrace.model.conversation import Incident, Turn
 from echotrace.model.measure import Status
-from echotrace.model.report import SpeechSegment, WordError
+from echotrace.model.report import SpeechSegment, Word, WordError
 from echotrace.render.console.errors import cause_name, cause_style
-from echotrace.render.console.figures import figure, milliseconds, number, quantity, words
+from echotrace.render.console.figures import figure, milliseconds, quantity, words
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import said_and_heard
+from echotrace.render.console.score import metric_name, points
 from echotrace.render.console.timeline import named, stamp
 
 if TYPE_CHECKING:
@@ -30,26 +31,16 @@ __all__ = [
     "figures_of",
     "free_of_charge",
     "grades",
-    "metric_name",
     "not_scored_lines",
     "place_lines",
-    "points",
     "request_lines",
     "why_none",
 ]
 
-_NAMES = {
-    "snr_db": "SNR",
-    "wer": "WER",
-    "ttft_ms": "TTFT",
-    "heard_gap_ms": "heard gap",
-    "dead_air_s": "dead air",
-    "rtf": "STT time",
-}
 _DEFAULT = "default"
 _BELOW = 4
 """Cells that what is below a deduction is set in."""
-_TIME = 9
+_TIME = 10
 """Cells of the time before a place."""
 _NO_CORE = "none of the stages that ran has a figure that a score is made of"
 
@@ -59,17 +50,6 @@ class ScoredFigure(NamedTuple):
 
     metric: str
     figure: Measurement
-
-
-def metric_name(metric: str) -> str:
-    """Return what a reader calls a metric: ``heard_gap_ms`` reads ``heard gap``."""
-    return _NAMES.get(metric, metric)
-
-
-def points(value: float) -> str:
-    """Return points without a decimal where they are whole."""
-    whole = abs(value) < 1e9 and value == int(value)
-    return number(value, 0 if whole else 1) if abs(value) < 1e9 else number(value)
 
 
 def arithmetic(score: Score, page: Page) -> Iterator[Text]:
@@ -103,14 +83,14 @@ def deduction_lines(item: Deduction, page: Page) -> Iterator[Text]:
 
 
 def place_lines(
-    about: Incident | WordError | Turn | Finding | SpeechSegment, at_s: float, page: Page
+    about: Incident | WordError | Turn | Finding | SpeechSegment | Word, at_s: float, page: Page
 ) -> Iterator[Text]:
     """Yield when a place is, and what the report holds there."""
-    lead = Text.assemble(" " * _BELOW, (stamp(at_s).rjust(_TIME), "cyan"))
+    lead = Text.assemble(" " * _BELOW, (stamp(at_s, digits=2).rjust(_TIME), "cyan"))
     yield from page.wrapped(_told(about, page), indent=_BELOW + _TIME + 2, first=lead)
 
 
-def _told(about: Incident | WordError | Turn | Finding | SpeechSegment, page: Page) -> Text:
+def _told(about: Incident | WordError | Turn | Finding | SpeechSegment | Word, page: Page) -> Text:
     if isinstance(about, Turn):
         return _turn(about, page)
     if isinstance(about, WordError):
@@ -127,7 +107,7 @@ def _told(about: Incident | WordError | Turn | Finding | SpeechSegment, page: Pa
         if band:
             text.append(f"  {page.data(band, limit=20)}", style_of(band))
         return text.append(f"  for {quantity(about.end_s - about.start_s, 's')}", "dim")
-    return Text(page.data(about.message))
+    return Text(page.data(about.text if isinstance(about, Word) else about.message))
 
 
 def _turn(turn: Turn, page: Page) -> Text:
@@ -215,17 +195,16 @@ def not_scored_lines(item: NotScored, report: Report, page: Page) -> Iterator[Te
 
 
 def _would_have_cost(metric: str, item: Measurement | None, profile: str) -> str:
-    """Say what a figure would have cost by the limits that EchoTrace comes with."""
+    """Say what a figure costs by the built-in limits: a report does not hold its own."""
     costs = _costs().get(metric)
     if costs is None or profile != _DEFAULT:
         return ""
     if item is not None and item.value is not None and item.band:
         cost = costs.get(item.band, 0.0)
         shown = f"{quantity(item.value, item.unit, metric=metric)} {item.band}"
-        return (
-            f"{shown} would have cost {points(cost)} points" if cost else f"{shown} costs nothing"
-        )
-    return f"it can cost up to {points(max(costs.values()))} points"
+        taken = f"take {points(cost)} points" if cost else "take nothing"
+        return f"{shown}: the built-in limits {taken} for that"
+    return f"the built-in limits take up to {points(max(costs.values()))} points"
 
 
 def _costs() -> dict[str, dict[str, float]]:
@@ -242,21 +221,21 @@ def _costs() -> dict[str, dict[str, float]]:
 
 
 def grades(score: Score, page: Page) -> Iterator[Text]:
-    """Yield what the grades mean, and whose limits those are."""
-    limits = Thresholds()
-    healthy, warning = points(limits.grade_healthy), points(limits.grade_warning)
+    """Yield what the grades mean, as far as a report tells: it names its profile, not its limits.
+
+    Under the default profile the built-in limits are told as such: [thresholds] may have moved
+    them for this run.
+    """
     line = Text()
-    line.append("healthy", style_of("healthy"))
-    line.append(f" from {healthy}, ")
-    line.append("warning", style_of("warning"))
-    line.append(f" from {warning}, ")
-    line.append("critical", style_of("critical"))
-    line.append(" below")
+    for at, grade in enumerate(("healthy", "warning", "critical")):
+        line.append(", " if at else "").append(grade, style_of(grade))
+    name = page.data(score.profile, limit=32)
+    line.append(f": the limits are those of the profile {name}, the report does not hold them")
     if score.profile == _DEFAULT:
-        line.append("; [thresholds] in the configuration moves these limits", "dim")
-    else:
-        name = page.data(score.profile, limit=32)
-        line.append(f"; those are the built-in limits, profile {name} may set others", "dim")
+        limits = Thresholds()
+        healthy, warning = points(limits.grade_healthy), points(limits.grade_warning)
+        told = f"; built in are {healthy} and {warning}, unless [thresholds] moved them"
+        line.append(told, "dim")
     yield from page.wrapped(line, indent=2)
 
 

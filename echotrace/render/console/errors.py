@@ -173,7 +173,7 @@ def _row(error: WordError, page: Page) -> ErrorRow:
         words=said_and_heard(error.gold, error.actual, page),
         why=why,
         cause=cause,
-        snr=Text("" if error.snr_db is None else f"{number(error.snr_db)} dB"),
+        snr=Text("" if error.snr_db is None else f"{number(error.snr_db, 1)} dB"),
         evidence=_evidence(error, page),
     )
 
@@ -185,7 +185,7 @@ def _evidence(error: WordError, page: Page) -> Text:
         return Text(page.data(error.message))
     text = Text(page.data(first.evidence))
     if error.snr_db is not None and "SNR" not in text.plain:
-        text.append(f", local SNR {number(error.snr_db)} dB")
+        text.append(f", local SNR {number(error.snr_db, 1)} dB")
     text.append(_strength(first, page), "dim")
     for other in error.causes[1:]:
         text.append(f"; also {cause_name(other.kind, page)}", "dim")

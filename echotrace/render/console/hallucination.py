@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from echotrace.model.report import Hallucination, SegmentFlag
     from echotrace.render.console.layout import Page
 
-__all__ = ["hallucination"]
+__all__ = ["hallucination", "reason_of"]
 
 _LISTED = 6
 _QUOTE = 48
@@ -38,7 +38,7 @@ def hallucination(
     for (start_s, end_s, text), flags in list(stretches.items())[:listed]:
         told = Text(f'"{page.data(text, limit=min(_QUOTE, page.width - indent - 8))}"')
         told.append(f" ({count(max(flag.words for flag in flags), 'word')}): ", "dim")
-        told.append("; ".join(_reason(flag, page) for flag in flags), "yellow")
+        told.append("; ".join(reason_of(flag, page) for flag in flags), "yellow")
         rows.append((Text(span(start_s, end_s), style="cyan"), told))
     for lines in columns(rows, page, indent=indent + 2):
         yield from lines
@@ -64,7 +64,8 @@ def _counted(value: float) -> str:
     return f"{number(value)} word{'' if value == 1 else 's'}"
 
 
-def _reason(flag: SegmentFlag, page: Page) -> str:
+def reason_of(flag: SegmentFlag, page: Page) -> str:
+    """Return why a stretch of text is suspected, with its figure and the limit."""
     if flag.kind == _NO_SPEECH:
         return "both detectors hear no speech"
     told = _NAMES.get(flag.kind) or page.data(words(flag.kind), limit=30)

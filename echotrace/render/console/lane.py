@@ -69,8 +69,12 @@ def brief_lane(pipeline: Pipeline, page: Page) -> Iterator[Text]:
         line.append(f"  {page.data(total.band, limit=16)}", style_of(total.band))
     if total.value is None:
         line.append(f"  {page.data(total.reason)}", "dim")
+    sample = _middle(pipeline)
+    values = _values(pipeline, sample)
+    told = _whose_parts(pipeline, sample, page) if values else ""
+    if told:
+        line.append(f"; {told}", "dim")
     yield from page.wrapped(line, indent=0)
-    values = _values(pipeline, _middle(pipeline))
     letters = [_LETTERS[at % len(_LETTERS)] for at in range(len(pipeline.parts))]
     if values:
         yield from _lane(pipeline, values, letters, page, 0)
@@ -83,6 +87,21 @@ def brief_lane(pipeline: Pipeline, page: Page) -> Iterator[Text]:
         for at, part in enumerate(pipeline.parts)
     ]
     yield from packed(parts, page, indent=0)
+
+
+def _whose_parts(pipeline: Pipeline, sample: PipelineSample | None, page: Page) -> str:
+    """Say whose the parts are where their sum need not be the total that stands before them."""
+    total = pipeline.total_ms
+    if total.value is None:
+        return ""
+    if sample is None:
+        return "parts: medians of their own"
+    sum_ms = milliseconds(sample.total_ms)
+    if sum_ms == milliseconds(total.value):
+        return ""
+    whose = f"parts of answer {page.data(sample.index, limit=8)}"
+    mock = bool(pipeline.simulated) or total.status is Status.SIMULATED
+    return whose if mock else f"{whose}: {sum_ms}"
 
 
 def part_name(key: str, page: Page) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from echotrace.model.report import Report
     from echotrace.render.console.layout import Page
 
-__all__ = ["counted", "lanes", "legend", "named", "packed", "stamp"]
+__all__ = ["counted", "lanes", "legend", "mark_of", "named", "packed", "stamp"]
 
 _LEFT = 8
 """Cells of a lane's name."""
@@ -45,6 +45,11 @@ _HYPHENATED = {"barge_in": "barge-in", "talk_over": "talk-over"}
 def named(key: str) -> str:
     """Return the kind of a turn or an incident in words: ``barge_in`` reads ``barge-in``."""
     return _HYPHENATED.get(key, words(key))
+
+
+def mark_of(key: str) -> str:
+    """Return the letter that stands for a type of incident wherever it is drawn."""
+    return _MARKS.get(key, _UNKNOWN)
 
 
 def counted(number_of: int, key: str) -> str:
@@ -93,7 +98,7 @@ def legend(conversation: Conversation, page: Page) -> list[Text]:
     parts = []
     for kind in (*known, *(kind for kind in found if kind not in _MARKS)):
         told = page.data(counted(found[kind], kind), limit=24)
-        parts.append(Text.assemble((_MARKS.get(kind, _UNKNOWN), "bold"), (f" {told}", "dim")))
+        parts.append(Text.assemble((mark_of(kind), "bold"), (f" {told}", "dim")))
     if any(turn.user and turn.agent for turn in conversation.turns):
         parts.append(Text.assemble(page.glyphs.empty, (" the caller waits", "dim")))
     return parts
@@ -199,7 +204,7 @@ def _marks(incidents: Iterable[Incident], axis: Axis) -> list[tuple[str, str]]:
         for cell in (at, at + 1, at - 1):
             if 0 <= cell < axis.cells and drawn[cell][0] == " ":
                 style = f"bold {style_of(item.severity.value)}".strip()
-                drawn[cell] = (_MARKS.get(item.type, _UNKNOWN), style)
+                drawn[cell] = (mark_of(item.type), style)
                 break
     return drawn
 

@@ -15,8 +15,8 @@ from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import columns, count, more, part, said_and_heard
 from echotrace.render.console.timeline import named, stamp
 from echotrace.render.console.turn_clock import Wait, clock_lines, incidents_of, wait_of
-from echotrace.render.console.turn_verdict import cause, speech_in, verdict
-from echotrace.render.console.turn_words import TurnWords, turn_span
+from echotrace.render.console.turn_verdict import cause, heard_in, speech_in, verdict
+from echotrace.render.console.turn_words import TurnWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,7 +73,7 @@ def turn_sheet(
 
 
 def _head(turn: Turn, page: Page) -> Iterator[Text]:
-    span = turn_span(turn)
+    span = turn.span_s
     head = Text.assemble(
         (f"turn {turn.id:,}", "bold"), f"  {page.data(named(turn.kind), limit=24)}"
     )
@@ -92,7 +92,7 @@ def _wait(wait: Wait, report: Report, page: Page) -> Iterator[Text]:
     inside = wait.inside
     channels = report.signal.channels if report.signal else ()
     rows = [
-        (item.role, _heard_in(item, inside, report))
+        (item.role, _heard_in(item, wait, inside, report))
         for item in channels
         if item.role in _STYLES and inside is not None
     ]
@@ -103,16 +103,13 @@ def _wait(wait: Wait, report: Report, page: Page) -> Iterator[Text]:
     yield from page.pairs(rows, indent=_LEAD)
 
 
-def _heard_in(channel: ChannelSignal, inside: tuple[float, float], report: Report) -> Text:
-    spoken_ms = speech_in(channel, *inside)
-    text = Text("no speech" if not spoken_ms else f"speech for {milliseconds(spoken_ms)}")
+def _heard_in(
+    channel: ChannelSignal, wait: Wait, inside: tuple[float, float], report: Report
+) -> Text:
+    heard = [told for told, _ in heard_in(channel, wait)]
+    text = Text(f"speech {'; '.join(heard)}" if heard else "no speech")
     peak = _peak_dbfs(channel.index, inside, report)
-    if peak is not None:
-        text.append(f", {'up to' if spoken_ms else 'nothing louder than'} {number(peak)} dBFS")
-    floor = channel.noise_floor_dbfs
-    if floor.value is not None:
-        text.append(f"; the channel's noise floor {figure(floor)}", "dim")
-    return text
+    return text if peak is None else text.append(f", peak {number(peak)} dBFS")
 
 
 def _peak_dbfs(index: int, inside: tuple[float, float], report: Report) -> float | None:
@@ -267,14 +264,15 @@ def _signal(turn: Turn, report: Report, page: Page) -> Iterator[Text]:
         return
     told = Text()
     if turn.snr_db is not None:
-        told = Text(f"SNR {number(turn.snr_db, 1)} dB on the noisier channel", style="dim")
+        lowest = f"SNR {number(turn.snr_db, 1)} dB, the lowest under this turn's speech"
+        told = Text(lowest, style="dim")
     yield from part("Signal", told, page, indent=0)
     rows = []
     for channel in report.signal.channels:
         side = {"caller": turn.user, "agent": turn.agent}.get(channel.role)
         span = (side.start_s, side.end_s) if side else None
         if channel.role not in _STYLES:
-            span = turn_span(turn)
+            span = turn.span_s
         name = channel.role if channel.role in _STYLES else f"ch {channel.index}"
         if span is not None:
             rows.append((name, _sounds(channel, *span, page)))
@@ -322,7 +320,7 @@ def _or_inf(value: float | None) -> float:
 
 def _hints(turn: Turn, report: Report, page: Page) -> Iterator[Text]:
     """Yield the warnings that point into this turn, with what to do about them."""
-    span, heard = turn_span(turn), report.conversation
+    span, heard = turn.span_s, report.conversation
     lost = turn.heard_gap_ms.value is None and turn.user is not None and turn.agent is not None
     lines = [
         (item.message, item.hint)

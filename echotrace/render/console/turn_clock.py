@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from echotrace.model.measure import Measurement
 from echotrace.render.console.axis import axis_to, drawable, scale
-from echotrace.render.console.figures import milliseconds, number
+from echotrace.render.console.figures import milliseconds
 from echotrace.render.console.layout import style_of
-from echotrace.render.console.parts import part
+from echotrace.render.console.parts import columns, part
 from echotrace.render.console.timeline import stamp
 from echotrace.render.console.turns import interval
 
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from echotrace.model.conversation import Conversation, Incident, Turn, TurnSide
-    from echotrace.model.measure import Measurement
     from echotrace.render.console.axis import Axis
     from echotrace.render.console.layout import Page
 
-__all__ = ["Wait", "clock_lines", "incidents_of", "turned", "wait_of"]
+__all__ = ["Wait", "clock_lines", "dead_airs", "incidents_of", "turned", "wait_of"]
 
 _LEFT = 10
 _LABEL = 7
@@ -31,6 +31,7 @@ _SHORTEST = 12
 _STYLES = {"caller": "cyan", "agent": "magenta"}
 _EDGE_S = 0.15
 """A speech detector's stretches reach so far beyond what is audible."""
+_SAME_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +39,16 @@ class Wait:
     """The time from the caller's last word to an answer, or to where the waiting ends without one.
 
     ``band`` is the word of the threshold profile, or the severity of a response that was missed.
-    One that is not sure has ends that are not clear: its length is no figure.
+    One that is not sure has ends that are not clear: its length is no figure. ``length_ms`` is what
+    the report says, where it says it.
     """
 
     start_s: float
     end_s: float
+    length_ms: float
     band: str | None = None
     is_answered: bool = True
     is_sure: bool = True
-
-    @property
-    def length_ms(self) -> float:
-        """How long it is."""
-        return 1e3 * (self.end_s - self.start_s)
 
     @property
     def inside(self) -> tuple[float, float] | None:
@@ -77,14 +75,37 @@ def wait_of(turn: Turn, incidents: Sequence[Incident]) -> Wait | None:
         if not begin_s < turn.agent.start_s:
             return None
         gap = turn.heard_gap_ms
-        known = gap.value is not None
-        return Wait(start_s=begin_s, end_s=turn.agent.start_s, band=gap.band, is_sure=known)
+        end_s = turn.agent.start_s
+        return Wait(
+            start_s=begin_s,
+            end_s=end_s,
+            length_ms=1e3 * (end_s - begin_s) if gap.value is None else gap.value,
+            band=gap.band,
+            is_sure=gap.value is not None,
+        )
     for item in incidents:
         lasting = item.duration_ms.value
         if item.type == "missed_response" and lasting is not None and 0 < lasting < math.inf:
-            end_s = begin_s + lasting / 1e3
-            return Wait(start_s=begin_s, end_s=end_s, band=item.severity.value, is_answered=False)
+            return Wait(
+                start_s=begin_s,
+                end_s=begin_s + lasting / 1e3,
+                length_ms=lasting,
+                band=item.severity.value,
+                is_answered=False,
+            )
     return None
+
+
+def dead_airs(incidents: Sequence[Incident], wait: Wait | None) -> list[tuple[Incident, float]]:
+    """Return the silences of known length that are not the wait, each with its length in ms."""
+    return [
+        (item, lasting)
+        for item in incidents
+        if item.type == "dead_air" and math.isfinite(item.at_s)
+        for lasting in (item.duration_ms.value,)
+        if lasting is not None and 0 < lasting < math.inf
+        if wait is None or not wait.start_s - _SAME_S <= item.at_s < wait.end_s
+    ]
 
 
 def clock_lines(turn: Turn, incidents: Sequence[Incident], page: Page) -> Iterator[Text]:
@@ -95,17 +116,31 @@ def clock_lines(turn: Turn, incidents: Sequence[Incident], page: Page) -> Iterat
     if not starts:
         yield from part("Parts", Text("nobody is heard in this turn", style="dim"), page, indent=0)
         return
-    begin_s, end_s = min(starts), max([*ends, wait.end_s if wait else ends[0]])
+    silent = dead_airs(incidents, wait)
+    ends += [wait.end_s] if wait else []
+    ends += [item.at_s + lasting / 1e3 for item, lasting in silent]
+    begin_s, end_s = min(starts), max(ends)
     told = Text(f"{_clock(begin_s)} to {_clock(end_s)} of the recording", style="dim")
     yield from part("Parts", told, page, indent=0)
     cells = page.width - _LEFT
     if cells >= _SHORTEST and math.isfinite(end_s - begin_s) and end_s > begin_s:
-        yield from _lanes(turn, wait, begin_s, end_s, page)
-    yield from _flush(page.table([*_rows(turn, wait, page)], right=(2,)))
+        yield from _lanes(turn, wait, silent, begin_s, end_s, page)
+    rows = [*_rows(turn, wait, silent, page)]
+    widths = [max(row[at].cell_len for row in rows) for at in (0, 2)]
+    for row in rows:
+        row[0].align("left", widths[0])
+        row[2].align("right", widths[1])
+    for lines in columns(rows, page, indent=0):
+        yield from lines
 
 
 def _lanes(
-    turn: Turn, wait: Wait | None, begin_s: float, end_s: float, page: Page
+    turn: Turn,
+    wait: Wait | None,
+    silent: Sequence[tuple[Incident, float]],
+    begin_s: float,
+    end_s: float,
+    page: Page,
 ) -> Iterator[Text]:
     axis = axis_to(1e3 * (end_s - begin_s), page.width - _LEFT, label_cells=_LABEL)
     glyphs = page.glyphs
@@ -130,8 +165,12 @@ def _lanes(
         for name, side in (("caller", turn.user), ("agent", turn.agent))
         if side
     }
-    yield lane("caller", said.get("caller", []))
-    yield lane("agent", [*waits, *said.get("agent", [])])
+    nobody = [
+        (item.at_s, item.at_s + lasting / 1e3, glyphs.empty, style_of(item.severity.value) or "dim")
+        for item, lasting in silent
+    ]
+    yield lane("caller", [*said.get("caller", []), *nobody])
+    yield lane("agent", [*waits, *said.get("agent", []), *nobody])
     labels = scale(axis)
     tail = " ms" if _LEFT + len(labels) + 3 <= page.width else ""
     yield Text(" " * _LEFT + labels + tail, style="dim")
@@ -157,7 +196,9 @@ def _covered(start_s: float, stop_s: float, axis: Axis) -> range:
     return range(first, max(first + 1, last))
 
 
-def _rows(turn: Turn, wait: Wait | None, page: Page) -> Iterator[list[Text]]:
+def _rows(
+    turn: Turn, wait: Wait | None, silent: Sequence[tuple[Incident, float]], page: Page
+) -> Iterator[list[Text]]:
     """Yield each part in the order of time: who, from when to when, how long, how sure."""
     glyphs = page.glyphs
     rows: list[tuple[float, list[Text]]] = []
@@ -167,25 +208,42 @@ def _rows(turn: Turn, wait: Wait | None, page: Page) -> Iterator[list[Text]]:
             rows.append((side.start_s, [*row, Text(_edges(side, page), style="dim")]))
     talked_on = _talked_on(turn)
     if talked_on is not None and turn.yield_ms is not None:
-        row = _row(glyphs.estimated, _STYLES["agent"], "agent talks on", *talked_on)
+        lasting = turn.yield_ms.value
+        row = _row(glyphs.estimated, _STYLES["agent"], "agent talks on", *talked_on, lasting)
         rows.append((talked_on[0] + 1e-6, [*row, _sure(turn.yield_ms, page)]))
     if turn.user and turn.agent and turn.agent.start_s < turn.user.end_s:
         both = (turn.agent.start_s, min(turn.user.end_s, turn.agent.end_s))
-        row = _row(" ", "", "both speak", *both)
-        rows.append((both[0] + 1e-6, [*row, _sure(turned(turn.heard_gap_ms), page)]))
+        early = turned(turn.heard_gap_ms)
+        if both[1] < turn.user.end_s:  # the answer is over first: the gap is no length of this
+            early = Measurement.measured(1e3 * (both[1] - both[0]), "ms")
+        row = _row(" ", "", "both speak", *both, early.value)
+        rows.append((both[0] + 1e-6, [*row, _sure(early, page)]))
     if wait is not None:
         style = style_of(wait.band) or "dim"
-        row = _row(glyphs.empty, style, "caller waits", wait.start_s, wait.end_s)
+        row = _row(glyphs.empty, style, "caller waits", wait.start_s, wait.end_s, wait.length_ms)
         if not wait.is_sure:
             row[-1] = Text("n/a", style="bold")
         sure = _sure(turn.heard_gap_ms, page) if wait.is_answered else Text("no answer", "dim")
         rows.append((wait.start_s, [*row, sure]))
+    for item, lasting in silent:
+        style, end_s = style_of(item.severity.value), item.at_s + lasting / 1e3
+        row = _row(glyphs.empty, style or "dim", "nobody speaks", item.at_s, end_s, lasting)
+        sure = _sure(replace(item.duration_ms, band=item.severity.value), page)
+        rows.append((item.at_s, [*row, sure]))
     for _, cells in sorted(rows, key=lambda pair: pair[0]):
         yield cells
 
 
-def _row(glyph: str, style: str, name: str, start_s: float, end_s: float) -> list[Text]:
-    lasting = milliseconds(1e3 * (end_s - start_s))
+def _row(
+    glyph: str,
+    style: str,
+    name: str,
+    start_s: float,
+    end_s: float,
+    lasting_ms: float | None = None,
+) -> list[Text]:
+    """Return who, when and how long; a length that the report gives is not worked out again."""
+    lasting = milliseconds(1e3 * (end_s - start_s) if lasting_ms is None else lasting_ms)
     return [
         Text.assemble((glyph, style), " ", name),
         Text(f"{_clock(start_s)} to {_clock(end_s)}", style="cyan"),
@@ -214,7 +272,6 @@ def turned(gap: Measurement) -> Measurement:
 
 def _edges(side: TurnSide, page: Page) -> str:
     """Return how sure the two ends are, in ms."""
-    sign = "+-" if page.ascii_only else "±"
     told = []
     for at_s, low_s, high_s in (
         (side.start_s, side.start_low_s, side.start_high_s),
@@ -222,15 +279,10 @@ def _edges(side: TurnSide, page: Page) -> str:
     ):
         if low_s is None or high_s is None:
             return ""
-        told.append(f"{sign}{number(1e3 * max(at_s - low_s, high_s - at_s))}")
+        low_ms, high_ms = 1e3 * (low_s - at_s), 1e3 * (high_s - at_s)
+        told.append(interval(Measurement.measured(0.0, "ms", low=low_ms, high=high_ms), page))
     return f"edges {', '.join(told)} ms"
 
 
 def _clock(at_s: float) -> str:
     return stamp(at_s, digits=2)
-
-
-def _flush(lines: Sequence[Text]) -> Iterator[Text]:
-    """Take off a table's own indent of two."""
-    for line in lines:
-        yield line[2:] if line.plain.startswith("  ") else line

@@ -15,7 +15,7 @@ from echotrace.render.console.figures import milliseconds, number
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import count
 from echotrace.render.console.timeline import named, stamp
-from echotrace.render.console.turn_clock import turned, wait_of
+from echotrace.render.console.turn_clock import dead_airs, turned, wait_of
 from echotrace.render.console.turns import interval
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from echotrace.render.console.layout import Page
     from echotrace.render.console.turn_clock import Wait
 
-__all__ = ["cause", "limit_ms", "speech_in", "verdict"]
+__all__ = ["cause", "heard_in", "limit_ms", "speech_in", "verdict"]
 
 _BAD = ("warning", "critical")
 _FOUND_NOTHING = {
@@ -37,10 +37,21 @@ _FOUND_NOTHING = {
 _EARLY_MS = -100.0
 """A gap from here on down is an early start (the metrics page)."""
 _PAUSED_S = 0.3
+_OVER = (("caller", "until"), ("agent", "from"))
+"""Speech over an end of the wait that may be what the end was to be found by."""
 
 
 def verdict(turn: Turn, report: Report, incidents: Sequence[Incident], page: Page) -> Text:
     """Return what the caller met with in a turn, as one sentence with its figures."""
+    text = _met_with(turn, report, incidents, page)
+    for item, lasting in dead_airs(incidents, wait_of(turn, incidents)):
+        text.append(f"; nobody was heard for {milliseconds(lasting)} from ")
+        text.append(f"{stamp(item.at_s, digits=2)}, ")
+        text.append(item.severity.value, style_of(item.severity.value))
+    return text
+
+
+def _met_with(turn: Turn, report: Report, incidents: Sequence[Incident], page: Page) -> Text:
     gap, slow = turn.heard_gap_ms, turn.yield_ms
     if slow is not None or turn.kind == "barge_in":
         text = Text("the caller began while the agent spoke")
@@ -90,11 +101,12 @@ def cause(
                 f"{stamp(paused[1], digits=2)}: the agent began there"
             )
     if gap.value is None and turn.user and turn.agent and turn.snr_db is not None:
-        yield Text(f"the SNR of the noisier channel is {number(turn.snr_db, 1)} dB here")
+        yield Text(f"the SNR under this turn's speech is {number(turn.snr_db, 1)} dB")
     if errors:
         yield _misheard(errors, page)
     if wait is not None and is_late:
-        unsure = "the recording alone cannot say which stage took the time"
+        asked = "which stage took the time" if wait.is_answered else "why the agent never answered"
+        unsure = f"the recording alone cannot say {asked}"
         if report.pipeline is not None:
             unsure += "; what an answer takes as its services were probed is below"
         yield Text(unsure, style="dim")
@@ -134,17 +146,20 @@ def speech_in(channel: ChannelSignal, start_s: float, end_s: float) -> float:
 def _answered(turn: Turn, report: Report, page: Page) -> Text:
     gap = turn.heard_gap_ms
     value = gap.value or 0.0
-    if value <= _EARLY_MS:
+    if value < 0:
         text = Text("the agent began ").append_text(_rated(turned(gap), page))
         return text.append(" before the caller had finished")
-    if gap.band in _BAD:
-        text = Text("the caller waited ").append_text(_rated(gap, page))
-        good = limit_ms(report)
-        if good is not None:
-            over = milliseconds(value - good)
-            text.append(f"; {over} beyond the {milliseconds(good)} that are still good")
+    late = gap.band in _BAD
+    text = Text("the caller waited " if late else "the agent answered after ")
+    text.append_text(_rated(gap, page))
+    good = limit_ms(report)
+    if good is None:
         return text
-    return Text("the agent answered after ").append_text(_rated(gap, page))
+    still = f"the {milliseconds(good)} that are still good"
+    if gap.low is not None and gap.high is not None and gap.low <= good < gap.high:
+        way = "beyond" if value <= good else "below"
+        return text.append(f"; not sure: the interval reaches {way} {still}")
+    return text.append(f"; {milliseconds(value - good)} beyond {still}") if late else text
 
 
 def _rated(item: Measurement, page: Page) -> Text:
@@ -165,16 +180,48 @@ def _in_the_wait(wait: Wait, report: Report) -> Text:
         return Text("whether anybody speaks in the wait is not known: no speech was looked for")
     if wait.inside is None:
         return Text("the wait is too short to look into")
-    inner = wait.inside
-    spoken = {role: speech_in(channels[role], *inner) for role in ("caller", "agent")}
-    if not any(spoken.values()):
-        return Text("silence on both channels: the agent said nothing")
     told = [
-        f"speech on the {role}'s channel for {milliseconds(lasting)} of the wait"
-        for role, lasting in spoken.items()
-        if lasting
+        f"the speech detector hears the {role} {heard}{_shorter(role, edge)}"
+        for role in ("caller", "agent")
+        for heard, edge in heard_in(channels[role], wait)
     ]
-    return Text("; ".join(told))
+    return Text("; ".join(told) or "silence on both channels: the agent said nothing")
+
+
+def _shorter(role: str, edge: str) -> str:
+    """Return what follows for the wait from speech that reaches over one of its ends."""
+    return ": the wait may be that much shorter" if (role, edge) in _OVER else ""
+
+
+def heard_in(channel: ChannelSignal, wait: Wait) -> list[tuple[str, str]]:
+    """Return what the speech detector hears on a channel within a wait, each with its edge.
+
+    A stretch that reaches over an end of the wait counts from there: it is told as ``until`` or
+    ``from``, because quiet speech beyond what was found audible leaves that end open. The others
+    have the empty edge and are told by their length together.
+    """
+    if wait.inside is None:
+        return []
+    first, last = wait.inside
+    found, within_ms = [], 0.0
+    for item in sorted(channel.segments, key=lambda item: item.start_s):
+        if item.start_s >= last or item.end_s <= first:
+            continue
+        if item.start_s > wait.start_s and item.end_s < wait.end_s:
+            within_ms += 1e3 * (item.end_s - item.start_s)
+        elif item.start_s <= wait.start_s and item.end_s >= wait.end_s:
+            found.append(("all the time", ""))
+        elif item.start_s <= wait.start_s:
+            lasting = milliseconds(1e3 * (item.end_s - wait.start_s))
+            told = f"until {stamp(item.end_s, digits=2)}, {lasting} into the wait"
+            found.append((told, "until"))
+        else:
+            lasting = milliseconds(1e3 * (wait.end_s - item.start_s))
+            told = f"from {stamp(item.start_s, digits=2)}, {lasting} before the wait ends"
+            found.append((told, "from"))
+    if within_ms:
+        found.append((f"for {milliseconds(within_ms)} of the wait", ""))
+    return found
 
 
 def _paused(turn: Turn, report: Report) -> tuple[float, float] | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from echotrace.model.conversation import Turn, TurnSide
     from echotrace.model.report import Report
 
-__all__ = ["SaidWord", "TurnWords", "turn_span"]
+__all__ = ["SaidWord", "TurnWords"]
 
 PAD_S = 0.2
 """A recogniser's times may lie so far outside of what is audible."""
@@ -109,19 +109,11 @@ class TurnWords:
         if role in ("caller", "agent"):
             side: TurnSide | None = turn.user if role == "caller" else turn.agent
             return (side.start_s, side.end_s) if side else None
-        return turn_span(turn)
+        return turn.span_s
 
     def _keep(self, channel: int, said: list[_Said]) -> None:
         said.sort(key=itemgetter(0))
         self._said[channel] = ([item[0] for item in said], said)
-
-
-def turn_span(turn: Turn) -> tuple[float, float] | None:
-    """Return the first and the last audible moment of a turn, or None where it has no side."""
-    sides = [side for side in (turn.user, turn.agent) if side]
-    if not sides:
-        return None
-    return min(side.start_s for side in sides), max(side.end_s for side in sides)
 
 
 def _words(words: Sequence[Word], marked: Mapping[int, WordError]) -> Iterator[_Said]:

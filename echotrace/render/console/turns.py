@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from echotrace.model.measure import Measurement
     from echotrace.render.console.layout import Page
 
-__all__ = ["HEAD", "TurnRow", "interval", "rated", "turn_rows", "turn_table", "worst_first"]
+__all__ = [
+    "HEAD",
+    "TurnRow",
+    "by_turn",
+    "interval",
+    "rated",
+    "turn_rows",
+    "turn_table",
+    "worst_first",
+]
 
 HEAD = ("turn", "at", "kind", "heard gap ms", "yield ms", "SNR", "note")
 """The columns of the table."""
@@ -64,7 +73,7 @@ def worst_first(conversation: Conversation) -> list[Turn]:
     A missed response leads its band, because no answer is worse than a late one. A turn that could
     not be measured comes before the good ones, and a greeting, which has no gap, is last.
     """
-    severities = _by_turn(conversation.incidents)
+    severities = by_turn(conversation.incidents)
 
     def key(turn: Turn) -> tuple[int, float, int]:
         bands = [turn.heard_gap_ms.band, turn.yield_ms.band if turn.yield_ms else None]
@@ -94,7 +103,7 @@ def turn_rows(
     ``brief`` moves intervals that are long to read from the figure to the note; ``unit`` writes ms
     behind a figure, where no column's head does.
     """
-    belonging = _by_turn(conversation.incidents)
+    belonging = by_turn(conversation.incidents)
     return [
         _turn_row(turn, belonging.get(turn.id, ()), page, brief=brief, unit=unit) for turn in turns
     ]
@@ -140,7 +149,8 @@ def interval(item: Measurement, page: Page) -> str:
     return f"[{number(item.low)}, {number(item.high)}]"
 
 
-def _by_turn(incidents: Sequence[Incident]) -> Mapping[int, list[Incident]]:
+def by_turn(incidents: Sequence[Incident]) -> Mapping[int, list[Incident]]:
+    """Return the incidents of each turn by its id; those of no turn are left out."""
     found: defaultdict[int, list[Incident]] = defaultdict(list)
     for item in incidents:
         if item.turn_id is not None:

@@ -13,20 +13,15 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
+from echotrace.comparison.conditions import Condition
+from echotrace.comparison.figures import FigureChange
+from echotrace.comparison.reports import Comparison, Section, compare
+from echotrace.comparison.score import DeductionChange, Unscored
+from echotrace.comparison.turns import TurnChange
+from echotrace.comparison.verdict import Verdict
+from echotrace.comparison.words import WordChange
 from echotrace.render.console import compare as drawn
 from echotrace.render.console.plain import clean
-from echotrace.tui.compare import (
-    Comparison,
-    DeductionChange,
-    FigureChange,
-    Section,
-    Unscored,
-    compare,
-)
-from echotrace.tui.compare_conditions import Condition
-from echotrace.tui.compare_turns import TurnChange
-from echotrace.tui.compare_verdict import Verdict
-from echotrace.tui.compare_words import WordChange
 from echotrace.tui.messages import Jump, OpenTurn
 from echotrace.tui.places import of_error
 from echotrace.tui.screens.full import FullScreen
@@ -42,13 +37,14 @@ from echotrace.tui.widgets.row_list import Row, RowList
 from echotrace.tui.widgets.title import TitleLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from textual.app import ComposeResult
+    from textual.worker import Worker
 
     from echotrace.render.console.layout import Page
     from echotrace.tui.app import EchoTraceApp
-    from echotrace.tui.state import RunState
+    from echotrace.tui.state import RunLog, RunState
 
 __all__ = ["CompareScreen"]
 
@@ -91,8 +87,8 @@ class CompareScreen(FullScreen):
         Binding(
             "right_square_bracket",
             "other_report(1)",
-            "Next report as B",
-            show=False,
+            "Other B",
+            tooltip="Take the next report as B",
             id="compare.next_report",
         ),
         Binding(
@@ -110,6 +106,7 @@ class CompareScreen(FullScreen):
         super().__init__(run)
         self.other = other
         self.comparison: Comparison | None = None
+        self.at_end = ""
         self._opened_on = run.report
         self._cursors: dict[Section, int] = {}
 
@@ -122,14 +119,15 @@ class CompareScreen(FullScreen):
         yield CompareDetail()
 
     def on_mount(self) -> None:
-        """Name A, and begin to compare."""
-        super().on_mount()
+        """Begin to compare."""
         self._begin()
 
     def _begin(self) -> None:
         self.comparison = None
         self._show()
-        self.run_worker(self._compare(), exclusive=True, group="compare", exit_on_error=False)
+        _: Worker[None] = self.run_worker(
+            self._compare, exclusive=True, group="compare", exit_on_error=False
+        )
 
     async def _compare(self) -> None:
         a, b = self.report, self.other.report
@@ -147,6 +145,7 @@ class CompareScreen(FullScreen):
     def _show(self) -> None:
         """Draw everything anew, the cursor where it was in this section."""
         found = self.comparison
+        self.at_end = ""
         for lines in self.query(CompareLines):
             lines.refresh()
         for rows in self.query(RowList):
@@ -168,6 +167,7 @@ class CompareScreen(FullScreen):
     def on_row_list_moved(self, event: RowList.Moved) -> None:
         """Tell all about the row that the cursor has come to."""
         event.stop()
+        self._tell_end("")
         self._cursors[self.section] = self.query_one(RowList).cursor or 0
         self._tell(event.row)
 
@@ -190,7 +190,7 @@ class CompareScreen(FullScreen):
     def _open_word(self, row: WordChange) -> None:
         """Go to the error on the timeline, which is that of the report this was opened on."""
         found = self.comparison
-        same = found is not None and found.conditions[0].verdict is Verdict.SAME
+        same = found is not None and found.recording.verdict is Verdict.SAME
         for error, run in ((row.error_a, self.run), (row.error_b, self.other)):
             ours = same or run.report is self._opened_on
             if error is None or not ours or run.report is None:
@@ -231,7 +231,13 @@ class CompareScreen(FullScreen):
                 self.section = SECTIONS[at]
                 return
             at += by
-        self._say("no difference before this one" if by < 0 else "no difference after this one")
+        self._tell_end(f"no difference {'before' if by < 0 else 'after'} this one")
+
+    def _tell_end(self, told: str) -> None:
+        """Say over the rows that there is nothing further on."""
+        if told != self.at_end:
+            self.at_end = told
+            self.query_one(SectionHead).refresh()
 
     def action_turn_section(self, by: int) -> None:
         """Show the next section; after the last one the first."""
@@ -249,18 +255,24 @@ class CompareScreen(FullScreen):
 
     def action_other_report(self, by: int) -> None:
         """Take the next or previous report of this session as B."""
-        states = [log.snapshot() for log in cast("EchoTraceApp", self.app).logs]
+        states = [log.snapshot() for log in self._logs]
         mine = next((at for at, run in enumerate(states) if run.report is self.run.report), None)
         usable = [at for at, run in enumerate(states) if run.report is not None and at != mine]
-        if not usable:
+        if len(usable) < 2:
             return
         now = next((at for at in usable if states[at].report is self.other.report), usable[0])
-        following = usable[(usable.index(now) + by) % len(usable)]
-        if following == now:
-            self._say("there is no third report in this session")
-            return
-        self.other = states[following]
+        self.other = states[usable[(usable.index(now) + by) % len(usable)]]
         self._begin()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the key of another B where there is no third report."""
+        if action == "other_report":
+            return sum(log.report is not None for log in self._logs) > 2
+        return super().check_action(action, parameters)
+
+    @property
+    def _logs(self) -> Sequence[RunLog]:
+        return cast("EchoTraceApp", self.app).logs
 
 
 def _nothing(found: Comparison, section: Section) -> Row:

@@ -17,23 +17,22 @@ from echotrace.render.console.deductions import (
     deduction_lines,
     free_of_charge,
     grades,
-    metric_name,
     not_scored_lines,
     place_lines,
-    points,
     request_lines,
     why_none,
 )
-from echotrace.render.console.figures import figure, words
+from echotrace.render.console.figures import figure
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.phases import headline_ms
+from echotrace.render.console.score import metric_name, points, status_of, verdict
 from echotrace.tui.leads import Goal, Lead, follow, of_gate, slowest
 from echotrace.tui.lines import content, page_of
 from echotrace.tui.messages import Jump, PlaySpan
 from echotrace.tui.places import Place, of_deduction
 from echotrace.tui.screens.full import FullScreen
 from echotrace.tui.widgets.row_list import Row, RowList
-from echotrace.tui.widgets.warnings import gate_lines
+from echotrace.tui.widgets.warnings import gate_lines, lead_sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult, RenderResult
     from textual.geometry import Size
 
-    from echotrace.model.report import Deduction, Report
+    from echotrace.model.report import Deduction, GateResult, Report
     from echotrace.render.console.layout import Page
     from echotrace.tui.requests import Request
 
@@ -50,9 +49,6 @@ __all__ = ["LISTED", "ScoreScreen", "score_rows", "verdict_lines"]
 LISTED = 8
 """Of one deduction no more places than this are listed; the timeline has them all."""
 _REQUESTS = 5
-_PAD_S = 0.5
-"""Seconds that are played before and behind an instant."""
-
 
 _ON_TIMELINE = "n and p on the timeline go from one to the next"
 _IN_JSON = "the JSON report has them"
@@ -104,6 +100,11 @@ class ScoreScreen(FullScreen):
         """Lay the rows."""
         self.query_one(RowList).fill(list(score_rows(self.report)))
 
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        """Forget that a key found no further place."""
+        event.stop()
+        self.query_one(_Verdict).tell("")
+
     def on_row_list_opened(self, event: RowList.Opened) -> None:
         """Open what the row is about."""
         event.stop()
@@ -125,19 +126,21 @@ class ScoreScreen(FullScreen):
         if at is None:
             return
         ahead = range(at + 1, len(rows.rows)) if by > 0 else range(at - 1, -1, -1)
-        found = (number for number in ahead if _is_place(rows.rows[number]))
-        rows.go(next(found, at))
+        found = next((number for number in ahead if _is_place(rows.rows[number])), None)
+        if found is not None:
+            rows.go(found)
+        else:
+            which = "further on" if by > 0 else "before this one"
+            self.query_one(_Verdict).tell(f"no place {which}")
 
     def action_play(self) -> None:
-        """Play the place of the row; of an instant a little before and behind it."""
+        """Play the place of the row."""
         about = self._about()
         place = about.place if about is not None else None
         if place is None:
             self.notify("there is nothing to play here", markup=False)
             return
-        pad_s = _PAD_S if place.end_s <= place.at_s else 0.0
-        begin_s = max(0.0, place.at_s - pad_s)
-        self.post_message(PlaySpan(begin_s, place.end_s + pad_s, place.channel))
+        self.post_message(PlaySpan(place.at_s, place.end_s, place.channel))
 
     def _about(self) -> _At | None:
         row = self.query_one(RowList).row
@@ -152,6 +155,13 @@ class _Verdict(Widget):
     def __init__(self, owner: ScoreScreen) -> None:
         super().__init__()
         self._owner = owner
+        self._ended = ""
+
+    def tell(self, ended: str) -> None:
+        """Say that a key found no further place, or no longer."""
+        if ended != self._ended:
+            self._ended = ended
+            self.refresh(layout=True)
 
     def render(self) -> RenderResult:
         """Return the lines at the present width."""
@@ -163,27 +173,25 @@ class _Verdict(Widget):
 
     def _lines(self, width: int) -> list[Text]:
         page = page_of(width, ascii_only=self._owner.ascii_only)
-        return list(verdict_lines(self._owner.report, page))
+        return list(verdict_lines(self._owner.report, page, ended=self._ended))
 
 
-def verdict_lines(report: Report, page: Page) -> Iterator[Text]:
-    """Yield the score with its grade and its sum, or why there is none."""
+def verdict_lines(report: Report, page: Page, *, ended: str = "") -> Iterator[Text]:
+    """Yield the score with its grade and its sum, or why there is none.
+
+    ``ended`` says that a key found no further place; it stands behind the grade.
+    """
     score = report.score
+    aside = Text()
+    if score.value is not None:
+        aside = status_of(score, page)
+        if aside.plain:
+            aside.append(f": {len(score.not_scored):,} not scored, told below", "dim")
+    if ended:
+        aside = Text.assemble(aside, "  " if aside.plain else "", (ended, "yellow"))
+    yield from verdict(score, page, aside=aside)
     if score.value is None:
-        yield from page.wrapped(Text("n/a / 100  NOT MEASURABLE", style="bold"), indent=0)
         yield from why_none(report, page)
-        return
-    style = style_of(score.grade)
-    line = Text.assemble((f"{points(score.value)} / 100", "bold"))
-    line.append(f"  {page.data(score.grade or '', limit=16).upper()}", f"bold {style}".strip())
-    if score.status != "complete":
-        line.append(f"  {page.data(words(score.status), limit=20)}", style_of(score.status))
-        line.append(f": {len(score.not_scored):,} not scored, told below", "dim")
-    yield from page.wrapped(line, indent=0)
-    room = min(page.width, 50)
-    filled = round(max(0.0, min(100.0, score.value)) / 100 * room)
-    bar = Text(page.glyphs.bar * filled, style=style)
-    yield bar.append(page.glyphs.empty * (room - filled), "dim")
     yield from arithmetic(score, page)
 
 
@@ -205,9 +213,10 @@ def score_rows(report: Report) -> Iterator[Row]:
         yield _text(partial(_headed, "Gates", None))
     for gate in report.gates:
         lead = of_gate(gate, report)
+        if lead.goal is Goal.SCORE:
+            lead = Lead(goal=Goal.NOWHERE, told="this screen is what the gate is about")
         leads = lead.goal is not Goal.NOWHERE
-        draw = partial(_indented, partial(gate_lines, gate, leads=leads))
-        yield Row(draw=draw, about=_At(lead, lead.place))
+        yield Row(draw=partial(_gate, gate, leads), about=_At(lead, lead.place))
     yield _text(partial(_headed, "Grades", lambda page: grades(score, page)))
 
 
@@ -223,9 +232,9 @@ def _headed(
         yield from lines(page)
 
 
-def _indented(lines: Callable[[Page], Iterable[Text]], page: Page) -> Iterator[Text]:
+def _gate(gate: GateResult, leads: bool, page: Page) -> Iterator[Text]:
     narrower = page_of(page.width - 2, ascii_only=page.ascii_only)
-    for line in lines(narrower):
+    for line in gate_lines(gate, narrower, sign=lead_sign(page) if leads else ""):
         yield Text.assemble("  ", line)
 
 

@@ -40,8 +40,6 @@ _AROUND = 1.3
 """A selection is centred while the window is so many times as long."""
 _USEFUL_S = 5.0
 """A window this long shows a place with what was said around it."""
-_SHORTEST_HEARD_S = 1.0
-"""Nothing shorter is played: it would be a click."""
 _FACTOR = 2.0
 _BROKEN = 16
 """Cells that a sentence on two lines loses where its first line breaks."""
@@ -140,7 +138,6 @@ class TimelineScreen(FullScreen):
 
     def on_mount(self) -> None:
         """Show the place asked for, else the whole with the cursor on the worst turn."""
-        super().on_mount()
         self._lanes.window = self._lanes.window.with_columns(self.app.size.width - LEFT)
         if self._begin is not None:
             self.go_to(self._begin)
@@ -196,7 +193,7 @@ class TimelineScreen(FullScreen):
         if window.is_whole:
             text = Text.assemble(("the whole", "bold"), f" {_length(window.width_s, digits)}")
         else:
-            first, last = (stamp(at, digits=digits) for at in (window.start_s, window.end_s))
+            first, last = (stamp(at, digits=2) for at in (window.start_s, window.end_s))
             text = Text.assemble((f"{first} to {last}", "bold"))
             text.append(f" of {_length(window.last_s - window.first_s, 0)}", "dim")
         if self._told:
@@ -228,10 +225,7 @@ class TimelineScreen(FullScreen):
             return
         window = self.window
         found = found_at(self.index, window, self.chosen)
-        lanes = self._lanes
-        parts = parts_of(
-            found, self.index, window, page, letters=lanes.letters, detail=lanes.detail
-        )
+        parts = parts_of(found, self.index, window, page, detail=self._lanes.detail)
         yield from packed(parts, page, indent=0)
 
     def why_coarse(self, page: Page) -> list[Text]:
@@ -375,10 +369,6 @@ class TimelineScreen(FullScreen):
         window = self.window
         start_s, end_s = self.selected or (window.start_s, window.end_s)
         channel = self.chosen.channel if self.chosen and self._mark_s is None else None
-        short_s = _SHORTEST_HEARD_S - (end_s - start_s)
-        if short_s > 0:
-            start_s, end_s = start_s - short_s / 2, end_s + short_s / 2
-        start_s, end_s = max(start_s, window.first_s), min(end_s, window.last_s)
         self.post_message(PlaySpan(start_s, end_s, channel))
 
     def on_lanes_pointed(self, message: Lanes.Pointed) -> None:

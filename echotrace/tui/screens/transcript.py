@@ -9,10 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Input, Label
 
-from echotrace.model.measure import Measurement
-from echotrace.model.report import SpeechSegment
+from echotrace.model.report import Entity, Word
 from echotrace.tui.messages import Jump, PlaySpan
-from echotrace.tui.places import Place, PlaceKind, of_error
+from echotrace.tui.places import Place, of_error, of_word
 from echotrace.tui.screens.full import FullScreen
 from echotrace.tui.widgets.aligned import AlignedText
 from echotrace.tui.widgets.aligned_detail import Told, detail, heading, span_of_word
@@ -29,15 +28,13 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from echotrace.model.report import Entity, Transcription, WordError
+    from echotrace.model.report import Transcription, WordError
     from echotrace.render.console.layout import Page
     from echotrace.tui.state import RunState
     from echotrace.tui.word_rows import Words
 
 __all__ = ["TranscriptScreen"]
 
-AROUND_S = 0.5
-"""A word is played with so much before and behind it."""
 _MOST_ENTITIES = 2_000
 
 
@@ -77,7 +74,6 @@ class TranscriptScreen(FullScreen):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "clear", "End the search, or go back", show=False, id="text.clear"),
         Binding("enter", "open", "Open", tooltip="Why this word is wrong", id="text.open"),
         Binding("n", "step(1)", "Next", tooltip="Next wrong word or match", id="text.next"),
         Binding("p", "step(-1)", "Previous", show=False, id="text.previous"),
@@ -96,6 +92,7 @@ class TranscriptScreen(FullScreen):
         self._entities = bad_first(self.result.entities.items if self.result.entities else ())
         self._begun_at = 0
         self._told_found = ""
+        self._ended = ""
 
     @property
     def result(self) -> Transcription:
@@ -121,7 +118,6 @@ class TranscriptScreen(FullScreen):
 
     def on_mount(self) -> None:
         """Show the text from its first wrong word on."""
-        super().on_mount()
         self.call_after_refresh(self._show, None)
 
     @property
@@ -156,6 +152,7 @@ class TranscriptScreen(FullScreen):
     def on_aligned_text_moved(self, message: AlignedText.Moved) -> None:
         """Tell of the word that the cursor has come to."""
         message.stop()
+        self._end("")
         self._tell()
 
     def _tell(self) -> None:
@@ -165,28 +162,32 @@ class TranscriptScreen(FullScreen):
                 told.tell(iter(()))
                 continue
             at = self.text.cursor
-            entity = self._entity_places.at(at) if self._entities else None
+            entity = self._places_in(words).at(at) if self._entities else None
             tall = self.has_class("-wide")
             told.tell(detail(words, at, self.result, told.page, entity=entity, tall=tall))
         self._tell_found()
 
     def _tell_whose(self) -> None:
         for told in self.query("#whose").results(Told):
-            line = heading(self.result, self.words, told.page, both_sides=self._both_sides)
+            line = heading(
+                self.result, self.words, told.page, both_sides=self._both_sides, ended=self._ended
+            )
             told.tell(iter([line]))
 
-    @property
-    def _word_index(self) -> WordIndex:
+    def _end(self, what: str) -> None:
+        """Say in the heading that there is no further place, or no longer."""
+        if what != self._ended:
+            self._ended = what
+            self._tell_whose()
+
+    def _index_of(self, words: Words) -> WordIndex:
         if self._index is None:
-            assert self.words is not None
-            self._index = WordIndex(self.words)
+            self._index = WordIndex(words)
         return self._index
 
-    @property
-    def _entity_places(self) -> EntityPlaces:
+    def _places_in(self, words: Words) -> EntityPlaces:
         if self._places is None:
-            assert self.words is not None
-            self._places = EntityPlaces(self.words, self._entities, self._word_index)
+            self._places = EntityPlaces(words, self._entities, self._index_of(words))
         return self._places
 
     def action_step(self, by: int) -> None:
@@ -197,16 +198,19 @@ class TranscriptScreen(FullScreen):
         search = self.text.search
         places = search.places if search is not None else words.places
         found = (after if by > 0 else before)(places, self.text.cursor)
-        if found is None:
-            self.app.bell()
-        else:
+        if found is not None:
             self.text.cursor = found
+            return
+        what = "match" if search is not None else "line" if self._both_sides else "wrong word"
+        if search is None and not self._both_sides and len(words.sides) == 1:
+            what = "doubtful word"
+        self._end(f"no {what} {'further on' if by > 0 else 'before this one'}")
 
     def action_search(self) -> None:
         """Ask for the words to look for."""
         if self.words is None or not len(self.words):
             return
-        assert self._word_index is not None
+        self._index_of(self.words)
         self.add_class("-searching")
         self._begun_at = self.text.cursor
         query = self.query_one("#query", Input)
@@ -226,8 +230,12 @@ class TranscriptScreen(FullScreen):
         self.text.focus()
 
     def _find(self, query: str, *, go: bool) -> None:
-        search = self._word_index.search(query) if query.strip() else None
+        words = self.words
+        search = (
+            self._index_of(words).search(query) if words is not None and query.strip() else None
+        )
         self.text.mark(search)
+        self._end("")
         if go and search is not None and search.places:
             at = after(search.places, self._begun_at - 1)
             self.text.cursor = search.places[0] if at is None else at
@@ -251,14 +259,14 @@ class TranscriptScreen(FullScreen):
         self.remove_class("-searching")
         self.text.focus()
 
-    def action_clear(self) -> None:
+    def action_back(self) -> None:
         """End the search, close the entities, or go back."""
         if self.has_class("-searching"):
             self._end_search()
         elif self.has_class("-entities"):
             self.action_entities()
         else:
-            self.action_back()
+            super().action_back()
 
     def action_entities(self) -> None:
         """Show the entities, the wrong ones first, or hide them."""
@@ -278,10 +286,9 @@ class TranscriptScreen(FullScreen):
     def on_row_list_opened(self, message: RowList.Opened) -> None:
         """Go to where the entity stands in the text."""
         message.stop()
-        entity = message.row.about
-        found = None
-        if self.words is not None:
-            found = self._entity_places.columns(entity)  # type: ignore[arg-type]  # a row of ours
+        entity, found = message.row.about, None
+        if self.words is not None and isinstance(entity, Entity):
+            found = self._places_in(self.words).columns(entity)
         if found is None:
             self._say("nothing gives the place of this one in the text")
             return
@@ -329,15 +336,12 @@ class TranscriptScreen(FullScreen):
             self.post_message(Jump(place))
 
     def action_play(self) -> None:
-        """Play the word with half a second around it."""
+        """Play the word."""
         span = self._span()
         if span is None:
             self._say("nothing gives the time of this word")
-            return
-        end_s = span[1] + AROUND_S
-        if self.report.source.duration_s is not None:
-            end_s = min(end_s, max(span[1], self.report.source.duration_s))
-        self.post_message(PlaySpan(max(0.0, span[0] - AROUND_S), end_s, self._channel()))
+        else:
+            self.post_message(PlaySpan(*span, self._channel()))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what this transcript has nothing for."""
@@ -370,16 +374,10 @@ class TranscriptScreen(FullScreen):
         if span is None or words is None:
             return None
         heard = words.heard[self.text.cursor]
-        snr = Measurement.not_measurable("dB", "the report tells none of this word")
-        if heard is not None and heard.snr_db is not None:
-            snr = Measurement.measured(heard.snr_db, "dB")
-        return Place(
-            kind=PlaceKind.SEGMENT,
-            at_s=span[0],
-            end_s=span[1],
-            about=SpeechSegment(start_s=span[0], end_s=span[1], snr_db=snr),
-            channel=self._channel(),
-        )
+        if heard is None or heard.start_s is None:
+            text = words.sides[-1][self.text.cursor]
+            heard = Word(text=text, start_s=span[0], end_s=span[1], time_source="segment")
+        return of_word(heard, self._channel())
 
     def _say(self, what: str) -> None:
         self.notify(what, markup=False)

@@ -17,15 +17,16 @@ from echotrace.render.console.span import span_lines
 from echotrace.tui.lines import page_of
 from echotrace.tui.screens.full import FullScreen
 from echotrace.tui.span_rows import FoldedTree, facts_of, reasons_of, tree_of
+from echotrace.tui.widgets.drawn_lines import DrawnLines
 from echotrace.tui.widgets.span_bars import path_glyph
 from echotrace.tui.widgets.span_layout import Widths, head_line, ruler_line, widths_of
-from echotrace.tui.widgets.span_lines import SpanLines
 from echotrace.tui.widgets.span_tree import SpanTreeView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from textual.app import ComposeResult
+    from textual.worker import Worker
 
     from echotrace.model.report import SpanRecord
     from echotrace.render.console.layout import Page
@@ -153,21 +154,22 @@ class WaterfallScreen(FullScreen):
         super().__init__(run)
         self._reasons = reasons_of(run)
         self._zooms: list[tuple[float, float]] = []
+        self._ended = ""
         self.is_loading = False
 
     def body(self) -> ComposeResult:
         """Lay out the pipeline's lane, the heading, the tree under its axis, and the detail."""
-        lane = SpanLines(self._lane, id="lane")
+        lane = DrawnLines(self._lane, id="lane")
         lane.display = self.report.pipeline is not None
         self.set_class(lane.display, "-lane")
         yield lane
-        yield SpanLines(self._told, id="told")
+        yield DrawnLines(self._told, id="told")
         with Container(id="spans"):
             with Container(id="tree"):
-                yield SpanLines(self._axis, id="axis")
+                yield DrawnLines(self._axis, id="axis")
                 yield SpanTreeView()
             with VerticalScroll(id="detail", can_focus=False):
-                yield SpanLines(self._detail, id="facts")
+                yield DrawnLines(self._detail, id="facts")
 
     def on_mount(self) -> None:
         """Lay the spans out: few at once, many in a thread."""
@@ -175,13 +177,16 @@ class WaterfallScreen(FullScreen):
         self.query_one("#spans").display = bool(spans)
         if len(spans) > _AT_ONCE:
             self.is_loading = True
-            self.run_worker(self._load(), exclusive=True, group="waterfall", exit_on_error=False)
+            # Not a coroutine: one that is replaced before it starts is never awaited.
+            _: Worker[None] = self.run_worker(
+                self._load, exclusive=True, group="waterfall", exit_on_error=False
+            )
         elif spans:
             self.view.show(*self._laid())
 
     def on_resize(self) -> None:
         """Tell of the pipeline what there is room for."""
-        self.query_one("#lane", SpanLines).redraw()
+        self.query_one("#lane", DrawnLines).redraw()
 
     @property
     def view(self) -> SpanTreeView:
@@ -208,9 +213,10 @@ class WaterfallScreen(FullScreen):
 
     def on_span_tree_view_moved(self) -> None:
         """Tell of the row that the cursor is on now."""
-        self.query_one("#told", SpanLines).redraw()
-        self.query_one("#axis", SpanLines).redraw(layout=False)
-        self.query_one("#facts", SpanLines).redraw()
+        self._ended = ""
+        self.query_one("#told", DrawnLines).redraw()
+        self.query_one("#axis", DrawnLines).redraw()
+        self.query_one("#facts", DrawnLines).redraw()
         self._detail_box.scroll_home(animate=False)
         self.call_after_refresh(self._hint)
 
@@ -241,6 +247,8 @@ class WaterfallScreen(FullScreen):
             return
         count = len(latency.spans)
         parts = [f"{count:,} span{'s' if count > 1 else ''}"]
+        if self._ended:
+            line.append(f"  {self._ended}", "yellow")
         if self.is_loading:
             parts = [f"laying out {parts[0]}{page.glyphs.ellipsis}"]
         elif self._zooms:
@@ -344,7 +352,9 @@ class WaterfallScreen(FullScreen):
         if 0 <= at < len(path):
             self._go(path[at])
         elif path:
-            self._tell(f"this is the {'last' if by > 0 else 'first'} span of the critical path")
+            which = "further on" if by > 0 else "before this one"
+            self._ended = f"no span of the critical path {which}"
+            self.query_one("#told", DrawnLines).redraw()
 
     def action_bottleneck(self) -> None:
         """Go to the span in which most of the critical path was spent."""

@@ -186,14 +186,15 @@ class AlignedText(ScrollView, can_focus=True):
         """Draw one line of the screen."""
         width, base = self.scrollable_content_region.width, self.rich_style
         y += round(self.scroll_y)
-        if self.words is None or self._lines is None:
+        lines = self._lines
+        if lines is None:
             return Strip.blank(width, base)
-        if not len(self._lines):
+        if not len(lines):
             return self._told(y, width)
         line, row = divmod(y, self._height)
-        if line >= len(self._lines):
+        if line >= len(lines):
             return Strip.blank(width, base)
-        strip = Strip([*self._aside(line, row), *self._row(line, row)])
+        strip = Strip([*self._aside(lines, line, row), *self._row(lines, line, row)])
         return strip.adjust_cell_length(width, base).apply_style(base)
 
     def _told(self, y: int, width: int) -> Strip:
@@ -269,14 +270,12 @@ class AlignedText(ScrollView, can_focus=True):
             found = self._styles[name] = self.get_component_rich_style(f"aligned--{name}")
         return found
 
-    def _aside(self, line: int, row: int) -> Iterator[Segment]:
+    def _aside(self, lines: WordLines, line: int, row: int) -> Iterator[Segment]:
         """Yield what stands left of the words: time, speaker, and which side this is."""
-        assert self._lines is not None
-        assert self.words is not None
-        span = self._lines.span_of(line)
-        paragraph = self.words.paragraph_of(span[0])
+        span = lines.span_of(line)
+        paragraph = lines.words.paragraph_of(span[0])
         begins = paragraph is not None and paragraph.first == span[0]
-        time = self._time(span, paragraph, begins=begins)
+        time = _time(lines.words, span, paragraph if begins else None)
         who = paragraph.role if paragraph else ""
         aside = self._style("aside")
         if self._timed_above:
@@ -303,73 +302,53 @@ class AlignedText(ScrollView, can_focus=True):
     def _role(self, who: str) -> Style:
         return self._style(_ROLES.get(who, "aligned--aside").removeprefix("aligned--"))
 
-    def _time(self, span: range, paragraph: Paragraph | None, *, begins: bool) -> str:
-        assert self.words is not None
-        if begins and paragraph is not None and paragraph.start_s is not None:
-            return stamp(paragraph.start_s)
-        starts = (self.words.start_s[at] for at in span)
-        known = next((at_s for at_s in starts if not math.isnan(at_s)), None)
-        return "" if known is None else stamp(known)
-
-    def _row(self, line: int, row: int) -> Iterator[Segment]:
+    def _row(self, lines: WordLines, line: int, row: int) -> Iterator[Segment]:
         """Yield the words of one side, or the marks below them."""
-        assert self._lines is not None
-        assert self.words is not None
         if self._timed_above:
             if row == 0:
                 return
             row -= 1
-        x, marks_row = 0, len(self.words.sides)
-        for piece in self._lines.line(line):
+        x, marks_row = 0, len(lines.words.sides)
+        for piece in lines.line(line):
             if piece.x > x:
                 yield Segment(" " * (piece.x - x))
             if row < marks_row:
-                yield from self._word(piece, row)
+                yield from self._word(lines, piece, row)
             else:
-                mark = self._mark(piece)
+                mark = _mark(lines.words, piece.column)
                 yield Segment(mark * piece.width, self._style("doubt"))
             x = piece.x + piece.width
 
-    def _mark(self, piece: Piece) -> str:
-        assert self.words is not None
-        if self.words.flagged[piece.column]:
-            return _MADE_UP
-        return _UNSURE if self.words.unsure[piece.column] else " "
-
-    def _word(self, piece: Piece, side: int) -> Iterator[Segment]:
-        assert self.words is not None
+    def _word(self, lines: WordLines, piece: Piece, side: int) -> Iterator[Segment]:
         text = piece.texts[side]
         gap = piece.width - cell_len(text)
-        style = self._word_style(piece, side)
+        style = self._word_style(lines.words, piece.column, side)
         if piece.column == self.cursor:
             yield Segment(text + " " * gap, style)
             return
-        yield from self._matched(piece, side, text, style)
+        yield from self._matched(lines, piece, side, style)
         if gap:
             yield Segment(" " * gap)
 
-    def _word_style(self, piece: Piece, side: int) -> Style | None:
-        assert self.words is not None
-        column = piece.column
+    def _word_style(self, words: Words, column: int, side: int) -> Style | None:
         style = None
-        if self.words.kinds[column] != "equal":
+        if words.kinds[column] != "equal":
             style = self._style("misheard" if side or not self._paired else "said")
-        elif self.words.flagged[column] or self.words.unsure[column]:
+        elif words.flagged[column] or words.unsure[column]:
             style = self._style("doubt") if side or not self._paired else None
         if column == self.cursor:
             return _over(self._style("cursor"), style)
         return style
 
     def _matched(
-        self, piece: Piece, side: int, text: str, style: Style | None
+        self, lines: WordLines, piece: Piece, side: int, style: Style | None
     ) -> Iterator[Segment]:
         """Yield a word with its matches marked; of a word in parts every part, if one matches."""
-        assert self.words is not None
-        word = self.words.sides[side][piece.column]
+        text = piece.texts[side]
+        word = lines.words.sides[side][piece.column]
         spans = list(self.search.spans(side, piece.column, len(word))) if self.search else []
         match = _over(self._style("match"), style)
-        assert self._lines is not None
-        if not spans or not text or piece.column in self._lines.split:
+        if not spans or not text or piece.column in lines.split:
             if text:
                 yield Segment(text, match if spans else style)
             return
@@ -379,6 +358,21 @@ class AlignedText(ScrollView, can_focus=True):
             yield Segment(text[lead + start : lead + end], match)
             at = lead + end
         yield Segment(text[at:], style)
+
+
+def _time(words: Words, span: range, begun: Paragraph | None) -> str:
+    """Return when a line begins: the time of the paragraph that it begins, or of a word in it."""
+    if begun is not None and begun.start_s is not None:
+        return stamp(begun.start_s)
+    starts = (words.start_s[at] for at in span)
+    known = next((at_s for at_s in starts if not math.isnan(at_s)), None)
+    return "" if known is None else stamp(known)
+
+
+def _mark(words: Words, column: int) -> str:
+    if words.flagged[column]:
+        return _MADE_UP
+    return _UNSURE if words.unsure[column] else " "
 
 
 def _over(upper: Style, style: Style | None) -> Style:

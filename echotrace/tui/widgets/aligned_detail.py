@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from echotrace.render.console.errors import cause_name, cause_style
 from echotrace.render.console.figures import figure, number
-from echotrace.render.console.figures import words as spelled
+from echotrace.render.console.hallucination import reason_of
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import count, quoted, said_and_heard
 from echotrace.render.console.timeline import stamp
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from textual.app import RenderResult
 
-    from echotrace.model.report import Entity, SegmentFlag, Transcription, WordError
+    from echotrace.model.report import Entity, Transcription, WordError
     from echotrace.render.console.layout import Page
     from echotrace.tui.word_rows import Words
 
@@ -31,7 +31,6 @@ __all__ = ["Told", "detail", "heading", "span_of_word"]
 
 _LONGEST = 120
 _EVIDENCE = 400
-_FLAGS = {"no_speech_prob": "no-speech probability"}
 _SHORTEST = 20
 """A reason that is cut to less is left out."""
 _KINDS = (("substitute", "[wrong]"), ("delete", "[-missed-]"), ("insert", "[+added+]"))
@@ -62,9 +61,16 @@ class Told(Widget):
         return content(self._lines[: max(1, self.size.height)])
 
 
-def heading(result: Transcription, words: Words | None, page: Page, *, both_sides: bool) -> Text:
-    """Return the rate, the counts in the brackets that they explain, and who heard; as has room."""
+def heading(
+    result: Transcription, words: Words | None, page: Page, *, both_sides: bool, ended: str = ""
+) -> Text:
+    """Return the rate, the counts in the brackets that they explain, and who heard; as has room.
+
+    ``ended`` says that a key found no further place; it comes before all that.
+    """
     line = Text.assemble(("Both sides" if both_sides else "Transcript", "bold"))
+    if ended:
+        line.append(f"  {ended}", "yellow")
     parts = list(_counted(result, words, page, both_sides=both_sides))
     rate = result.cer if result.rate == "cer" else result.wer
     if rate.value is None and rate.reason:
@@ -195,7 +201,7 @@ def _doubts(words: Words, column: int, result: Transcription, page: Page) -> Ite
         return
     start_s, end_s = heard.start_s or 0.0, heard.end_s or 0.0
     reasons = [
-        _reason(flag, page)
+        reason_of(flag, page)
         for flag in result.hallucination.flags
         if flag.start_s is not None
         and flag.end_s is not None
@@ -203,13 +209,3 @@ def _doubts(words: Words, column: int, result: Transcription, page: Page) -> Ite
         and end_s > flag.start_s
     ]
     yield Text.assemble(("may be made up", "yellow"), f": {', '.join(reasons)}")
-
-
-def _reason(flag: SegmentFlag, page: Page) -> str:
-    if flag.kind == "no_speech":
-        return "both detectors hear no speech"
-    told = _FLAGS.get(flag.kind) or page.data(spelled(flag.kind), limit=30)
-    if flag.value is not None:
-        told += f" {number(flag.value, 2)}"
-        told += f" (limit {number(flag.limit, 2)})" if flag.limit is not None else ""
-    return told

@@ -9,14 +9,16 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from echotrace.comparison.conditions import Condition
+from echotrace.comparison.figures import FigureChange
+from echotrace.comparison.reports import Section
+from echotrace.comparison.score import DeductionChange, Unscored
+from echotrace.comparison.turns import TurnChange
+from echotrace.comparison.verdict import Verdict
+from echotrace.comparison.words import WordChange
 from echotrace.render.console import compare as drawn
 from echotrace.render.console import compare_detail as details
 from echotrace.render.console.parts import count
-from echotrace.tui.compare import DeductionChange, FigureChange, Section, Unscored
-from echotrace.tui.compare_conditions import Condition
-from echotrace.tui.compare_turns import TurnChange
-from echotrace.tui.compare_verdict import Verdict
-from echotrace.tui.compare_words import WordChange
 from echotrace.tui.lines import content, page_of
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from textual.app import RenderResult
     from textual.events import Click
 
+    from echotrace.comparison.reports import Comparison
     from echotrace.render.console.layout import Page
-    from echotrace.tui.compare import Comparison
     from echotrace.tui.screens.compare import CompareScreen
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
 ]
 
 SECTIONS = tuple(Section)
+_OF = {Verdict.SAME: "", Verdict.CHANGED: "; of different recordings"}
+_OF_UNKNOWN = "; of recordings that may differ"
 
 
 class CompareLines(Widget):
@@ -134,7 +138,8 @@ class SectionHead(CompareLines):
         if found is None:
             yield Text(f"comparing{page.glyphs.ellipsis}", "dim")
             return
-        told = Text(page.data(_summary(found, screen.section)))
+        told = Text(f"{screen.at_end}: " if screen.at_end else "", style="yellow")
+        told = Text.assemble(told, page.data(_summary(found, screen.section)))
         told.truncate(page.width, overflow="crop" if page.ascii_only else "ellipsis")
         yield told
         if found.rows(screen.section):
@@ -160,10 +165,11 @@ def _common(found: Comparison | None, page: Page) -> Text:
     if found is None:
         return Text()
     unlike = [item.label for item in found.conditions if item.verdict.is_difference]
-    if found.conditions[0].verdict is Verdict.UNKNOWN:
+    if found.recording.verdict is Verdict.UNKNOWN:
         unlike.insert(0, "recording not known")
     if not unlike:
-        line = Text("same recording, engine, thresholds and version", "dim")
+        line = Text("of one recording, and made alike; the limits behind the points are not known")
+        line.stylize("dim")
     else:
         line = Text.assemble(("not the same: ", "yellow"), page.data(", ".join(unlike)))
         line.append("  (1 tells what that means)", "dim")
@@ -185,14 +191,11 @@ def _summary(found: Comparison, section: Section) -> str:
     for row in found.rows(section):
         counts[row.verdict] += 1
     told = [f"{number:,} {verdict.value}" for verdict, number in counts.items() if number]
-    if section is Section.TURNS:
-        how = f"paired by {found.paired_by}"
-        if not told:
-            return "no turns to compare"
-        return ", ".join(told) + f"; {how}" + (f": {found.why_paired}" if found.why_paired else "")
     if section is Section.SCORE:
         return "the score, what it lost, and what the two runs were made with"
-    return ", ".join(told)
+    if section is Section.TURNS:
+        return f"{', '.join(told)}; paired by their time" if told else "no turns to compare"
+    return ", ".join(told) + _OF.get(found.recording.verdict, _OF_UNKNOWN)
 
 
 def _head(found: Comparison, section: Section, page: Page) -> Text:

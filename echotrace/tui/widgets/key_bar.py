@@ -28,8 +28,14 @@ _GIVE_WAY = (
     "probes",
     "score",
     "diff",
+    "order",
     "waterfall",
+    "filter",
     "transcript",
+    "turns",
+    "timeline",
+    "play",
+    "previous",
 )
 """Actions in the order in which their keys leave the line; the help page still lists them."""
 

@@ -19,7 +19,6 @@ from echotrace.tui.lane_rows import (
     blank,
     error_row,
     head_row,
-    letters_of,
     mark_row,
     snr_row,
     speech_row,
@@ -156,10 +155,6 @@ class Lanes(Widget):
         """How many columns of time there is room for."""
         return max(1, self.size.width - LEFT)
 
-    def on_mount(self) -> None:
-        """Learn the letters of the incidents."""
-        self.letters = letters_of(self.index.report.conversation, self.page)
-
     def notify_style_update(self) -> None:
         """Forget the colours of the theme before."""
         self._styles.clear()
@@ -258,7 +253,7 @@ class Lanes(Widget):
         yield from self._reasons()
         heard = index.report.conversation
         if heard is not None and (heard.turns or heard.incidents):
-            yield _Row("marks", ("marks",), lambda: mark_row(index, window, self.letters, page))
+            yield _Row("marks", ("marks",), lambda: mark_row(index, window, page))
         if len(index.words):
             yield _Row(
                 "words", ("words",), lambda: word_row(index.words, window, page, index.wrong)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from echotrace.render.console.layout import Page
     from echotrace.tui.state import RunState
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "PanelBody"]
 
 
 class PanelBody(Widget):

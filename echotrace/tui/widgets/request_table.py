@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable
 
 from echotrace.render.console.axis import Axis
 from echotrace.render.console.figures import MOCK, milliseconds
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.phases import end_ms, headline_ms, is_mock, phase_bar
-from echotrace.tui.lines import page_of, themed
+from echotrace.tui.lines import page_of
+from echotrace.tui.widgets.row_table import ROW_KEYS, RowTable, cells_left, natural_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,51 +25,29 @@ __all__ = ["RequestTable"]
 HEAD = ("#", "probe", "status", "TTFT/TTFA", "sentence", "total", "timeline")
 _NUMBER, _STATUS, _FIRST, _SENTENCE, _TOTAL, _PARTS = 0, 2, 3, 4, 5, 6
 _NARROWEST = 12
-_SCROLLBAR = 1
-_MARGINS = 2
 _CODE = 16
 
 
-class RequestTable(DataTable[Text]):
+class RequestTable(RowTable):
     """A row per request; where there is little room, the figures stay and the bars give way."""
 
+    HEAD = HEAD
+    RIGHT = frozenset({_NUMBER, _FIRST, _SENTENCE, _TOTAL})
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", "Next request", show=False, id="requests.down"),
-        Binding("k", "cursor_up", "Previous request", show=False, id="requests.up"),
-        Binding("home,g", "scroll_top", "First request", show=False, id="requests.first"),
-        Binding("end,G", "scroll_bottom", "Last request", show=False, id="requests.last"),
-        Binding(
-            "enter", "select_cursor", "Open", tooltip="All about this request", id="requests.open"
-        ),
+        *ROW_KEYS,
+        Binding("enter", "select_cursor", "Open", tooltip="All about this request", id="rows.open"),
     ]
-
-    def __init__(self) -> None:
-        super().__init__(cursor_type="row", cell_padding=1)
 
     def lay(self, requests: Sequence[Request], width: int, *, at: int, ascii_only: bool) -> None:
         """Fill the table for this width, the cursor on the row ``at``."""
-        self.clear(columns=True)
-        self.display = bool(requests)
-        if not requests:
-            return
         page = page_of(width, ascii_only=ascii_only)
         grid = [_cells(request, page) for request in requests]
-        widths = _fitted(grid, width)
+        widths = _fitted(grid, width) if grid else {}
         if _PARTS in widths:
             axis = _axis(requests, widths[_PARTS])
             for row, request in zip(grid, requests, strict=True):
                 row[_PARTS] = _bar(request, axis, page)
-        for column, cells in widths.items():
-            self.add_column(HEAD[column], width=cells, key=HEAD[column])
-        variables = self.app.theme_variables
-        for number, row in enumerate(grid):
-            shown = [themed(row[column], variables) for column in widths]
-            for text, (column, cells) in zip(shown, widths.items(), strict=True):
-                text.truncate(cells, overflow="crop" if ascii_only else "ellipsis")
-                if column in (_NUMBER, _FIRST, _SENTENCE, _TOTAL):
-                    text.align("right", cells)
-            self.add_row(*shown, key=str(number))
-        self.move_cursor(row=at)
+        self.fill(grid, widths, at=at, ascii_only=ascii_only)
 
 
 def _cells(request: Request, page: Page) -> list[Text]:
@@ -109,17 +87,14 @@ def _time(value_ms: float | None, style: str = "") -> Text:
 
 def _fitted(grid: Sequence[Sequence[Text]], width: int) -> dict[int, int]:
     """Return the widths of the columns that have room, the bars' being what is left."""
-    widths = {
-        at: max(len(name), *(cells[at].cell_len for cells in grid))
-        for at, name in enumerate(HEAD[:_PARTS])
-    }
+    widths = natural_widths(grid, HEAD[:_PARTS])
     if all(cells[_SENTENCE].plain == "-" for cells in grid):
         del widths[_SENTENCE]
 
     def left() -> int:
-        return width - _SCROLLBAR - sum(cells + _MARGINS for cells in widths.values())
+        return cells_left(widths, width)
 
-    room = left() - _MARGINS
+    room = cells_left({**widths, _PARTS: 0}, width)
     if room >= _NARROWEST:
         return {**widths, _PARTS: room}
     for at in (_SENTENCE, _TOTAL):

@@ -97,11 +97,6 @@ class RowList(ScrollView, can_focus=True):
         """The row under the cursor; None where it can stand on none."""
         return None if self.cursor is None else self.rows[self.cursor]
 
-    @property
-    def is_lit(self) -> bool:
-        """Whether the cursor is drawn: the keys go to this list, or to the panel that it is in."""
-        return self.screen.focused in self.ancestors_with_self
-
     def fill(self, rows: Sequence[Row], *, at: int = 0) -> None:
         """Show these rows, the cursor on the first one from ``at`` on that it can stand on."""
         self.rows = tuple(rows)
@@ -206,7 +201,7 @@ class RowList(ScrollView, can_focus=True):
         if not 0 <= y < self._tops[-1]:
             return Strip.blank(width, self.rich_style)
         at = self._at_line(y)
-        lit = at == self.cursor and self.is_lit
+        lit = at == self.cursor and self.has_focus
         style = self.get_visual_style(_CURSOR) if lit else self.visual_style
         lines = self._lines(at)
         if self._folds and at != self.cursor:

@@ -7,27 +7,29 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
-from echotrace.render.console.deductions import metric_name, points
 from echotrace.render.console.figures import quantity, words
 from echotrace.render.console.layout import style_of
+from echotrace.render.console.score import metric_name, points, verdict
 from echotrace.tui.state import Phase
 from echotrace.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from echotrace.model.report import Score
     from echotrace.render.console.layout import Page
     from echotrace.tui.state import RunState
 
 __all__ = ["ScorePanel"]
+
+_LONGEST = 40
+"""Cells of the bar, at most."""
 
 
 class ScorePanel(Panel):
     """The score box; enter opens what the score is made of."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "app.score", "Open", tooltip="What the score is made of", id="score.open"),
+        Binding("enter", "app.score", "Open", tooltip="What the score is made of", id="panel.open"),
     ]
 
     def heading(self, page: Page) -> Text:
@@ -41,7 +43,7 @@ class ScorePanel(Panel):
             yield from _pending(run, page)
             return
         score = run.report.score
-        yield from _verdict(score, page)
+        yield from verdict(score, page, longest=_LONGEST)
         for item in score.deductions:
             value = quantity(item.value, page.data(item.unit, limit=12), metric=item.metric)
             line = Text.assemble((f"-{points(item.points)}", "bold"))
@@ -72,18 +74,3 @@ def _pending(run: RunState | None, page: Page) -> Iterator[Text]:
     else:
         yield Text(f"{page.glyphs.ellipsis} / 100", style="bold")
         yield from page.wrapped(Text("the score comes when the run is over", "dim"), indent=0)
-
-
-def _verdict(score: Score, page: Page) -> Iterator[Text]:
-    if score.value is None:
-        yield from page.wrapped(Text("n/a / 100  NOT MEASURABLE", style="bold"), indent=0)
-        return
-    grade = score.grade or ""
-    style = style_of(grade)
-    line = Text.assemble((f"{points(score.value)} / 100", "bold"))
-    line.append(f"  {page.data(grade, limit=16).upper()}", f"bold {style}".strip())
-    yield from page.wrapped(line, indent=0)
-    room = min(page.width, 40)
-    filled = round(max(0.0, min(100.0, score.value)) / 100 * room)
-    bar = Text(page.glyphs.bar * filled, style=style)
-    yield bar.append(page.glyphs.empty * (room - filled), "dim")

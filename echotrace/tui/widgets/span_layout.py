@@ -38,7 +38,6 @@ _MARKER = 2
 _COUNT = 6
 _TIME = 9
 _LABEL = 9
-_SHORTEST_MS = 1e-6
 _IN_BRIEF = "!"
 """Stands beside the bar of a slow or failed span where there is no room for words."""
 

@@ -16,8 +16,9 @@ from textual.widget import Widget
 
 from echotrace.audio.stop import Stopped
 from echotrace.errors import EchoTraceError
-from echotrace.render.console.figures import clock
+from echotrace.render.console.timeline import stamp
 from echotrace.tui.lines import page_of
+from echotrace.tui.widgets.lanes import LEFT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
 
     from echotrace.tui.recording import Recording
 
-__all__ = ["LEFT", "Spectrogram"]
-
-LEFT: Final = 9
-"""Cells at the left that the names of the frequencies take."""
+__all__ = ["Spectrogram"]
 
 _WIDEST_DB: Final = 70.0
 _NARROWEST_DB: Final = 40.0
@@ -79,18 +77,16 @@ class Spectrogram(Widget):
     Args:
         recording: what is looked into.
         channel: the channel's index.
-        left: cells at the left for the names of the frequencies; time begins behind them.
     """
 
     DEFAULT_CSS = """
     Spectrogram { height: 1fr; min-height: 4; background: $background; color: $foreground; }
     """
 
-    def __init__(self, recording: Recording, channel: int, *, left: int = LEFT) -> None:
+    def __init__(self, recording: Recording, channel: int) -> None:
         super().__init__()
         self.recording = recording
         self.channel = channel
-        self._left = left
         self.why_not: str | None = None
         self._stretch: tuple[float, float] | None = None
         self._cursor_s = 0.0
@@ -112,9 +108,10 @@ class Spectrogram(Widget):
         """Whether a thread is at work on what is to be shown."""
         return bool(self._loading)
 
-    def on_mount(self) -> None:
-        """Paint anew when the colours change."""
-        self.watch(self.app, "theme", self._forget, init=False)
+    def notify_style_update(self) -> None:
+        """Paint anew: the colours may be others, and those of a new theme are known only now."""
+        super().notify_style_update()
+        self._forget()
 
     def on_resize(self) -> None:
         """Ask for as many columns and rows as there are now."""
@@ -125,7 +122,7 @@ class Spectrogram(Widget):
         """Let the thread stop."""
         self._asked += 1
 
-    def _forget(self, *_: object) -> None:
+    def _forget(self) -> None:
         self._lines = self._mixed = None
         self.refresh()
 
@@ -134,7 +131,7 @@ class Spectrogram(Widget):
         return self.app.has_class("-ascii")
 
     def _ask(self) -> None:
-        columns, cells = self.size.width - self._left, self.size.height - 1
+        columns, cells = self.size.width - LEFT, self.size.height - 1
         if self._stretch is None or columns < 1 or cells < 1 or not self.is_mounted:
             return
         start_s, end_s = self._stretch
@@ -199,7 +196,7 @@ class Spectrogram(Widget):
 
     def _painted(self) -> list[Strip]:
         width, height = self.size
-        columns = width - self._left
+        columns = width - LEFT
         if height < 2 or columns < 1:
             return [Strip.blank(width, self.rich_style) for _ in range(height)]
         if self._picture is None:
@@ -209,7 +206,7 @@ class Spectrogram(Widget):
         muted = self.rich_style + Style(dim=True)
         lines = []
         for y in range(height - 1):
-            label = labels.get(y, "").rjust(max(0, self._left - 1))[: self._left].ljust(self._left)
+            label = labels.get(y, "").rjust(LEFT - 1).ljust(LEFT)
             lines.append(Strip([Segment(label, muted), *grid[y]], width))
         lines.append(Strip.blank(width, self.rich_style))
         return lines
@@ -291,11 +288,11 @@ class Spectrogram(Widget):
         if self._stretch is None:
             return None
         start_s, end_s = self._stretch
-        columns = self.size.width - self._left
+        columns = self.size.width - LEFT
         if not start_s <= self._cursor_s <= end_s or columns < 1 or not end_s > start_s:
             return None
         share = (self._cursor_s - start_s) / (end_s - start_s)
-        return self._left + min(columns - 1, int(share * columns + 1e-9))
+        return LEFT + min(columns - 1, int(share * columns + 1e-9))
 
     def _legend(self) -> Strip:
         """Say whose sound it is, what the shades mean, and what is loudest at the cursor."""
@@ -332,11 +329,12 @@ class Spectrogram(Widget):
         if not 0 <= share <= 1:
             return ""
         column = picture.levels[:, min(window.columns - 1, int(share * window.columns))]
+        at = stamp(self._cursor_s, digits=2)
         if not np.isfinite(column).any():
-            return f"{clock(self._cursor_s)}: no recording"
+            return f"{at}: no recording"
         row = int(np.nanargmax(column))
         middle_hz = float(picture.edges_hz[row] + picture.edges_hz[row + 1]) / 2
-        return f"{clock(self._cursor_s)}: loudest near {_hertz(middle_hz)}, {column[row]:.0f} dB"
+        return f"{at}: loudest near {_hertz(middle_hz)}, {column[row]:.0f} dB"
 
     def _range(self, picture: _Picture) -> tuple[float, float]:
         """Return what the weakest and the strongest shade stand for, in dB.
@@ -362,12 +360,7 @@ class Spectrogram(Widget):
             return _Paint((), _ASCII)
         variables = self.app.theme_variables
         ground, ink, tint = (
-            Color.parse(variables.get(name, fallback))
-            for name, fallback in (
-                ("background", "#000000"),
-                ("foreground", "#ffffff"),
-                ("primary", "#0178d4"),
-            )
+            Color.parse(variables[name]) for name in ("background", "foreground", "primary")
         )
         if any(colour.ansi is not None for colour in (ground, ink, tint)):
             return _Paint((), _SHADES)  # the terminal's own colours cannot be mixed

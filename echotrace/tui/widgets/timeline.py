@@ -23,7 +23,7 @@ class TimelinePanel(Panel):
     """Who spoke when; the screen shows it only where turns were told."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "app.timeline", "Open", tooltip="Open the timeline", id="panel.timeline"),
+        Binding("enter", "app.timeline", "Open", tooltip="Open the timeline", id="panel.open"),
     ]
 
     async def on_click(self) -> None:

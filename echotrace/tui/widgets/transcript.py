@@ -13,10 +13,10 @@ from echotrace.render.console.errors import worst_first
 from echotrace.render.console.figures import figure, quantity
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import count
-from echotrace.tui.lines import page_of
+from echotrace.tui.widgets.drawn_lines import DrawnLines
 from echotrace.tui.widgets.misheard import LISTED, MisheardTable
 from echotrace.tui.widgets.missing import missing
-from echotrace.tui.widgets.panel import Panel, PanelBody
+from echotrace.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ class TranscriptPanel(Panel):
     """The misheard words as a table where they are known one by one, and the transcript diff."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "text", "Open", tooltip="The whole text", id="words.text"),
+        Binding("enter", "text", "Open", tooltip="The whole text", id="panel.open"),
     ]
 
     def __init__(self) -> None:
@@ -53,11 +53,11 @@ class TranscriptPanel(Panel):
         self._laid = (0, False)
         self._below: dict[Page, list[Text]] = {}
         self._below_of: Transcription | None = None
-        self._told_lines = 0
 
     def compose(self) -> ComposeResult:
         """Hold the table above the lines."""
         yield MisheardTable()
+        yield DrawnLines(self._told, id="told")
         yield from super().compose()
 
     def action_text(self) -> None:
@@ -89,9 +89,7 @@ class TranscriptPanel(Panel):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Tell the whole of the error that the cursor has come to."""
         event.stop()
-        page = page_of(self.query_one(PanelBody).size.width, ascii_only=self.ascii_only)
-        told = len(list(self._told(page))) if self._errors else 0
-        self.redraw(layout=told != self._told_lines)
+        self.query_one(DrawnLines).redraw()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open the sheet of the word; the cursor then follows it to where it was closed."""
@@ -127,10 +125,6 @@ class TranscriptPanel(Panel):
         if result is None:
             yield from missing("heard", "transcription", self.run, page)
             return
-        if self._errors:
-            told = list(self._told(page))
-            self._told_lines = len(told)
-            yield from told
         if self._below_of is not result or len(self._below) >= _WIDTHS:
             self._below, self._below_of = {}, result
         if page not in self._below:
@@ -167,6 +161,9 @@ class TranscriptPanel(Panel):
         return self.screen.has_class("-tall") or self.has_class("-maximized")
 
     def _told(self, page: Page) -> Iterator[Text]:
+        """Yield what the cursor is on, in lines of their own: the rest does not move with it."""
+        if not self._errors:
+            return
         at = min(max(self.query_one(MisheardTable).cursor_row, 0), len(self._errors) - 1)
         message = page.data(self._errors[at].message, limit=_TOLD * page.width)
         yield from page.wrapped(Text(message, style="dim"), indent=0)
@@ -183,6 +180,8 @@ class TranscriptPanel(Panel):
             at = table.cursor_row if self._shown is result else 0
             table.show_header = self._roomy
             table.lay(self._errors, self.size.width, at=at, ascii_only=self.ascii_only)
+        for told in self.query(DrawnLines):
+            told.redraw(anew=True)
         self._shown = result
 
     @property

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from echotrace.tui.lines import themed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from textual import events
 
@@ -91,11 +91,6 @@ class TurnTable(ScrollView, can_focus=True):
         self._ascii_only = False
 
     @property
-    def row_count(self) -> int:
-        """How many rows there are."""
-        return len(self._rows)
-
-    @property
     def cursor_row(self) -> int:
         """The row that the cursor is on, from 0."""
         return self._at
@@ -121,6 +116,9 @@ class TurnTable(ScrollView, can_focus=True):
     ) -> None:
         """Take in the columns that there is room for; :meth:`show` then takes the rows.
 
+        Columns go from the right until all fit whole; the turn, its gap and what the turns are
+        sorted by stay.
+
         Args:
             rows: all that may ever be shown, in the order of ``heads``; they decide nothing here.
             widest: the cells of the widest text in each column; 0 leaves the column out.
@@ -138,11 +136,13 @@ class TurnTable(ScrollView, can_focus=True):
         widths = {at: max(len(self._title(at)), widest[at]) for at in kept}
         note = heads.index(NOTE)
         if note in widths:
-            others = sum(cells for at, cells in widths.items() if at != note)
-            left = width - others - 2 * len(widths) - _SCROLLBAR
+            left = width - _across(widths) + widths[note] - _SCROLLBAR
             widths[note] = min(widths[note], left)
             if left < _NARROWEST:
                 del widths[note]
+        spare = [at for at in widths if at and heads[at] != GAP and heads[at] not in titles]
+        while spare and _across(widths) - 1 > width - _SCROLLBAR:
+            del widths[spare.pop()]
         self._columns = widths
         self._sized()
 
@@ -253,8 +253,7 @@ class TurnTable(ScrollView, can_focus=True):
         return None
 
     def _sized(self) -> None:
-        across = sum(width + 2 for width in self._columns.values())
-        self.virtual_size = Size(across, len(self._rows) + _HEAD_LINES)
+        self.virtual_size = Size(_across(self._columns), len(self._rows) + _HEAD_LINES)
         self.refresh()
 
     def _refresh_row(self, row: int) -> None:
@@ -272,3 +271,8 @@ class TurnTable(ScrollView, can_focus=True):
             top = self._at - visible + 1
         if top != self.scroll_offset.y:
             self.scroll_to(y=top, animate=False, immediate=True, force=True)
+
+
+def _across(widths: Mapping[int, int]) -> int:
+    """Return the cells of all columns, each with one to its left and one to its right."""
+    return sum(cells + 2 for cells in widths.values())

@@ -15,7 +15,7 @@ from echotrace.render.console.layout import style_of
 from echotrace.render.console.turns import HEAD, turn_rows
 from echotrace.tui.lines import content, page_of
 from echotrace.tui.messages import OpenTurn
-from echotrace.tui.turn_figures import EXAMPLE, NAMES, TurnFigures, parse_filter
+from echotrace.tui.turn_figures import EXAMPLE, MAIN, TurnFigures, parse_filter
 from echotrace.tui.turn_order import Order, Sift, ordered, sift, told_order, value_of
 from echotrace.tui.widgets.missing import missing
 from echotrace.tui.widgets.panel import Panel, PanelBody
@@ -49,8 +49,18 @@ _SORTED = {
 _BEFORE = HEAD.index("heard gap ms")
 _HEADS = (*HEAD[:_BEFORE], OVERLAP, *HEAD[_BEFORE:])
 _REASON = 80
+_ABSENT = {"heard": "heard gap", "gap": "heard gap"}
 _KEPT = 3
-_HELP = f"{', '.join(NAMES)}; enter applies, escape gives up"
+_HELPS = tuple(
+    f"{', '.join(MAIN[:names])}; {keys}"
+    for names, keys in (
+        (len(MAIN), "enter applies, escape gives up"),
+        (7, "enter applies, escape gives up"),
+        (5, "enter applies"),
+    )
+)
+"""What a filter may name, for lines of different widths."""
+_HELP_LINES = 2
 
 
 class TurnsPanel(Panel):
@@ -60,6 +70,7 @@ class TurnsPanel(Panel):
     TurnsPanel {
         & > #turn-filter { display: none; height: 1; }
         & > #turn-told { display: none; height: auto; max-height: 2; color: $foreground-muted; }
+        &.-wrong > #turn-told { max-height: 3; }
         &.-asking > #turn-filter { display: block; }
         &.-told > #turn-told { display: block; }
         &.-wrong > #turn-told { color: $text-error; }
@@ -67,8 +78,10 @@ class TurnsPanel(Panel):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "ask", "Filter the turns", show=False, id="turns.filter"),
-        Binding("o", "order", "Sort the turns by the next figure", show=False, id="turns.order"),
+        Binding("slash", "ask", "Filter", tooltip="Filter the turns", id="turns.filter"),
+        Binding(
+            "o", "order", "Sort", tooltip="Sort the turns by the next figure", id="turns.order"
+        ),
         Binding("O", "reverse", "Turn the order round", show=False, id="turns.reverse"),
         Binding("escape", "clear", "Leave the filter", show=False, id="turns.clear"),
     ]
@@ -131,7 +144,7 @@ class TurnsPanel(Panel):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Answer the keys of the table only where there is one, escape only where it helps."""
         if action in ("ask", "order", "reverse"):
-            return self._has_turns
+            return self._has_turns and not self.has_class("-asking")
         if action == "clear":
             return self.has_class("-asking") or self.filter is not None
         return True
@@ -142,7 +155,7 @@ class TurnsPanel(Panel):
         line.value = self.filter.text if self.filter else ""
         line.cursor_position = len(line.value)
         self.add_class("-asking")
-        self._tell(_HELP)
+        self._tell_help()
         line.focus()
         self.call_after_refresh(self._gather)
 
@@ -166,10 +179,11 @@ class TurnsPanel(Panel):
 
     def action_clear(self) -> None:
         """Give up the line that is open, else show all turns again."""
-        if not self.has_class("-asking"):
+        asking = self.has_class("-asking")
+        if not asking:
             self.filter = None
         self._close_line()
-        self._arrange(at=0)
+        self._arrange(at=self.query_one(TurnTable).cursor_row if asking else 0)
 
     def on_turn_table_head_picked(self, event: TurnTable.HeadPicked) -> None:
         """Sort by the column whose head was clicked, the other way round the second time."""
@@ -207,7 +221,7 @@ class TurnsPanel(Panel):
         """Another text is another question."""
         event.stop()
         if self.has_class("-wrong"):
-            self._tell(_HELP)
+            self._tell_help()
 
     def heading(self, page: Page) -> Text:
         """Return the title with the order and the number that people argue about."""
@@ -271,6 +285,12 @@ class TurnsPanel(Panel):
         self.remove_class("-asking", "-wrong")
         if had:
             self.focus_turns()
+
+    def _tell_help(self) -> None:
+        """Tell what a filter may name, as much of it as there is room for."""
+        page = page_of(max(1, self.size.width), ascii_only=self.ascii_only)
+        fit = (text for text in _HELPS if len(page.wrapped(Text(text), indent=0)) <= _HELP_LINES)
+        self._tell(next(fit, _HELPS[-1]))
 
     def _tell(self, text: str, *, wrong: bool = False) -> None:
         page = page_of(max(self.size.width, 40), ascii_only=self.ascii_only)
@@ -348,13 +368,16 @@ class TurnsPanel(Panel):
             return
         kept = f"{len(found.kept):,}" if found.kept else "none"
         told = [f"{kept} of {count:,} turn{'' if count == 1 else 's'}: {self.filter.text}"]
-        if found.unknown:
+        unknown = len(found.unknown)
+        for names, often in found.absent:
+            unknown -= often
+            lacks = " and no ".join(dict.fromkeys(_ABSENT.get(name, name) for name in names))
+            told.append(f"{often:,} {'has' if often == 1 else 'have'} no {lacks}")
+        if unknown:
             more = len(found.reasons) - 1
             why = found.reasons[0] if found.reasons else "no reason given"
             page = page_of(self.size.width, ascii_only=self.ascii_only)
-            told.append(
-                f"{len(found.unknown):,} could not be told: {page.data(why, limit=_REASON)}"
-            )
+            told.append(f"{unknown:,} could not be told: {page.data(why, limit=_REASON)}")
             told[-1] += f" and {more:,} other reason{'' if more == 1 else 's'}" if more > 0 else ""
         if not found.kept and "kind" in self.filter.names:
             kinds = {turn.kind for turn in (*found.dropped, *found.unknown)}

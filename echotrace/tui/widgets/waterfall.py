@@ -52,7 +52,7 @@ class WaterfallPanel(Panel):
     ]
 
     _path: tuple[Report, frozenset[int]] | None = None
-    now_ns: reactive[int] = reactive(0)
+    now_ns: reactive[int] = reactive(0, repaint=False)
 
     def watch_now_ns(self) -> None:
         """Let the bars of what is running grow; the number of rows stays."""

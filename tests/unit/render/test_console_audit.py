@@ -86,7 +86,7 @@ def test_a_cause_says_whether_words_under_it_fail_more_often():
 
 
 def test_local_snr_is_told_also_where_another_cause_comes_first():
-    assert "the other side speaks over 62 % of it, local SNR 13 dB" in shown(audited_report())
+    assert "the other side speaks over 62 % of it, local SNR 13.0 dB" in shown(audited_report())
 
 
 def test_where_the_places_come_from_is_told_only_where_they_are_not_the_words_own():

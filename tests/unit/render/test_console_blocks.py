@@ -61,20 +61,20 @@ def with_spans(*spans):
 
 def test_score_shows_value_grade_and_every_deduction():
     shown = render_console(complete_report())
-    assert "75 / 100   WARNING" in shown
+    assert "75 / 100  WARNING" in shown
     assert re.search(r"-10 +snr_db +14\.2 dB +noisy", shown)
     assert re.search(r"-15 +wer +8\.3 % +degraded", shown)
 
 
 def test_partial_score_lists_what_was_not_scored_and_why():
     shown = render_console(partial_report())
-    assert "90 / 100   HEALTHY   partial" in shown
+    assert "90 / 100  HEALTHY  partial" in shown
     assert "ttft_ms  unavailable: api.groq.com answered 429" in shown
 
 
 def test_a_score_that_could_not_be_had_is_no_number():
     shown = render_console(minimal_report())
-    assert "n/a / 100   NOT MEASURABLE" in shown
+    assert "n/a / 100  NOT MEASURABLE" in shown
     assert "0 / 100" not in shown.replace("n/a / 100", "")
 
 
@@ -248,7 +248,7 @@ def test_warnings_come_worst_first_with_hint_and_time():
     shown = render_console(complete_report())
     places = [
         shown.index(word)
-        for word in ("CRITICAL  CLIPPING at 12.30 s", "WARNING   DAMAGED", "INFO ")
+        for word in ("CRITICAL  CLIPPING at 0:12.30", "WARNING   DAMAGED", "INFO ")
     ]
     assert places == sorted(places)
     assert "try: lower the gain" in shown

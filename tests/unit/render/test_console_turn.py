@@ -8,8 +8,10 @@ from echotrace.model.conversation import Incident, Percentiles, TurnSide
 from echotrace.model.measure import Finding, Measurement, Severity
 from echotrace.model.pipeline import Pipeline, PipelinePart
 from echotrace.model.report import AnalyzerResult, ChannelTranscript, SpeechSegment, Word
+from echotrace.render.console.figures import milliseconds
+from echotrace.render.console.timeline import stamp
 from echotrace.render.console.turn import turn_sheet
-from echotrace.render.console.turn_clock import incidents_of, wait_of
+from echotrace.render.console.turn_clock import clock_lines, incidents_of, wait_of
 from echotrace.render.console.turn_verdict import limit_ms
 from echotrace.render.console.turn_words import TurnWords
 from echotrace.tui.lines import page_of
@@ -69,6 +71,7 @@ def silent_wait(report=None):
             "the agent talked on for 1,240 ms [1,205, 1,290], critical; the agent answered after",
         ),
         (EARLY, "the agent began 240 ms ±12 before the caller had finished."),
+        (MISSED, "the recording alone cannot say why the agent never answered."),
         (3, "the agent answered after 620 ms [611, 661], good."),
     ],
 )
@@ -91,8 +94,39 @@ def test_speech_in_the_wait_is_evidence_and_told_with_its_length():
     caller = replace(caller, segments=(*caller.segments, more))
     report = replace(report, signal=replace(report.signal, channels=(caller, agent)))
     shown = flat(report, LATE)
-    assert "speech on the caller's channel for 500 ms of the wait" in shown
+    assert "the speech detector hears the caller for 500 ms of the wait." in shown
     assert "silence on both channels" not in shown
+
+
+def test_speech_over_an_end_of_the_wait_may_make_it_shorter():
+    report = silent_wait()
+    turn = turn_of(report, LATE)
+    channels = []
+    for channel, span in zip(
+        report.signal.channels,
+        ((turn.user.start_s, turn.user.end_s + 0.41), (turn.agent.start_s - 0.3, 70.0)),
+        strict=True,
+    ):
+        snr = channel.segments[0].snr_db
+        kept = [
+            item
+            for item in channel.segments
+            if item.end_s < turn.user.start_s or item.start_s > turn.agent.end_s
+        ]
+        over = SpeechSegment(start_s=span[0], end_s=span[1], snr_db=snr)
+        channels.append(replace(channel, segments=(*kept, over)))
+    shown = flat(replace(report, signal=replace(report.signal, channels=tuple(channels))), LATE)
+    until, since = (
+        stamp(turn.user.end_s + 0.41, digits=2),
+        stamp(turn.agent.start_s - 0.3, digits=2),
+    )
+    caller = f"until {until}, 410 ms into the wait"
+    agent = f"from {since}, 300 ms before the wait ends"
+    assert f"hears the caller {caller}: the wait may be that much shorter;" in shown
+    assert f"hears the agent {agent}: the wait may be that much shorter." in shown
+    assert f"caller speech {caller}, peak -" in shown
+    assert "noise floor" not in shown
+    assert "of the wait" not in shown
 
 
 def test_without_the_signal_nobody_is_said_to_be_silent():
@@ -132,7 +166,8 @@ def test_a_part_that_could_not_be_measured_has_no_length():
     line = next(line for line in shown.splitlines() if "caller waits" in line)
     assert "n/a" in line
     assert "800 ms" not in line
-    assert "the SNR of the noisier channel is 4.1 dB here." in shown
+    assert "the SNR under this turn's speech is 4.1 dB." in shown
+    assert "Signal  SNR 4.1 dB, the lowest under this turn's speech" in shown
     hinted = replace(
         call_report(),
         warnings=(
@@ -171,6 +206,98 @@ def test_the_parts_are_those_of_the_turn_in_their_order():
         "█ agent speaks",
     ]
     assert "1,240 ms" in parts[1]
+
+
+def gapped(number=LATE, **changes):
+    """A call with another heard gap in one of its turns."""
+    report = call_report()
+    turns = tuple(
+        replace(turn, heard_gap_ms=replace(turn.heard_gap_ms, **changes))
+        if turn.id == number
+        else turn
+        for turn in report.conversation.turns
+    )
+    return replace(report, conversation=replace(report.conversation, turns=turns))
+
+
+@pytest.mark.parametrize(
+    ("gap", "sentence"),
+    [
+        (
+            {"value": -74.8, "low": -361.8, "high": 9.2, "band": "good"},
+            "the agent began 75 ms [-9, 362] before the caller had finished.",
+        ),
+        (
+            {"value": 808.0, "low": 791.0, "high": 1_167.0, "band": "warning"},
+            "808 ms [791, 1,167], warning; not sure: the interval reaches below the 800 ms that",
+        ),
+        (
+            {"value": 780.0, "low": 760.0, "high": 1_100.0, "band": "good"},
+            "780 ms [760, 1,100], good; not sure: the interval reaches beyond the 800 ms that",
+        ),
+        (
+            {"value": 808.0, "low": 801.0, "high": 815.0, "band": "warning"},
+            "808 ms ±7, warning; 8.0 ms beyond the 800 ms that are still good.",
+        ),
+    ],
+)
+def test_the_sentence_is_as_sure_as_the_interval_of_the_gap(gap, sentence):
+    shown = flat(gapped(**gap), LATE)
+    assert sentence in shown
+    assert ("beyond the 800" in shown) == ("beyond" in sentence)
+
+
+def test_the_parts_tell_the_figures_of_the_report_and_not_their_rounding():
+    for number, label, value in ((LATE, "caller waits", 2_340.6), (EARLY, "both speak", -246.0)):
+        report = gapped(number, value=value, low=value - 1.0, high=value + 1.0)
+        line = next(line for line in told(report, number).splitlines() if label in line)
+        assert milliseconds(abs(value)) in line
+    turn = turn_of(call_report(), EARLY)
+    short = replace(turn, agent=replace(turn.agent, end_s=turn.agent.start_s + 0.1))
+    page = page_of(100, ascii_only=False)
+    line = next(line.plain for line in clock_lines(short, [], page) if "both speak" in line.plain)
+    assert line.rstrip().endswith("100 ms")
+
+
+def test_edges_that_are_surer_to_one_side_say_so():
+    turn = turn_of(call_report(), LATE)
+    side = TurnSide(
+        start_s=52.0,
+        end_s=58.0,
+        start_low_s=51.988,
+        start_high_s=52.012,
+        end_low_s=57.352,
+        end_high_s=58.012,
+    )
+    page = page_of(100, ascii_only=False)
+    lines = [line.plain for line in clock_lines(replace(turn, agent=side), [], page)]
+    assert any("edges ±12, [-648, 12] ms" in line for line in lines)
+
+
+def test_dead_air_that_is_not_the_wait_is_told_and_is_a_part():
+    report = call_report()
+    turn = turn_of(report, LATE)
+
+    def with_silence(at_s):
+        silence = Incident(
+            type="dead_air",
+            at_s=at_s,
+            duration_ms=Measurement.measured(4_400.0, "ms", low=4_383.0, high=4_469.0),
+            severity=Severity.WARNING,
+            turn_id=LATE,
+        )
+        heard = replace(report.conversation, incidents=(silence,))
+        return told(replace(report, conversation=heard), LATE)
+
+    shown = with_silence(turn.agent.end_s)
+    since, until = (stamp(turn.agent.end_s + more, digits=2) for more in (0.0, 4.4))
+    said = " ".join(shown.split())
+    assert f"still good; nobody was heard for 4,400 ms from {since}, warning." in said
+    assert f"░ nobody speaks {since} to {until} 4,400 ms [4,383, 4,469] warning" in said
+    assert f"to {until} of the recording" in said
+    lanes = [line for line in shown.splitlines() if line.startswith(("caller  ", "agent  "))]
+    assert all(line.rstrip().endswith("░░░░") for line in lanes)
+    assert "nobody speaks" not in with_silence(turn.user.end_s)
 
 
 def test_a_yield_that_never_came_and_one_that_is_unknown():

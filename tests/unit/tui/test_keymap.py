@@ -7,7 +7,7 @@ from textual.binding import Binding
 
 from echotrace.errors import ConfigError
 from echotrace.tui.key_help import TITLES, key_sections, key_shown
-from echotrace.tui.keymap import bound_here, keymap_of, owners
+from echotrace.tui.keymap import INTERRUPT, bound_here, keymap_of, owners
 from echotrace.tui.theme import theme_named
 from tests.fakes.reports import call_report, mock_report
 from tests.fakes.tui_apps import saved_app, settled
@@ -18,7 +18,8 @@ def test_every_action_of_ours_can_be_named():
         for binding in bound_here(owner):
             assert isinstance(binding, Binding)
             assert binding.id, binding
-            assert keymap_of(f"{binding.id}=ctrl+y") == {binding.id: "ctrl+y"}
+            if binding.id != INTERRUPT:
+                assert keymap_of(f"{binding.id}=ctrl+y") == {binding.id: "ctrl+y"}
 
 
 def test_every_class_that_binds_keys_has_a_title_on_the_help_page():
@@ -47,8 +48,18 @@ def test_nothing_is_no_keymap():
         ("view.turns", "no pair"),
         ("view.turns=", "no pair"),
         ("view.tuns=T", "no action view.tuns"),
-        ("view.turns=T view.words=T", "given to view.turns and to view.words"),
+        ("view.turns=T view.words=T", "the key T of view.turns is that of view.words too"),
+        ("view.turns=x", "the key x of view.turns is that of view.transcript too"),
+        ("turns.down=f", "the key f of turns.down is that of view.waterfall too"),
+        ("screen.back=b", "the key b of screen.back is that of waterfall.bottleneck too"),
+        ("view.turns=]", "the key right_square_bracket of view.turns is that of report.next too"),
         ("view.turns=" + "x" * 40, "has a key that is none"),
+        ("view.turns=nosuchkey", "has a key that is none: nosuchkey"),
+        ("view.turns=ctrl+", "has a key that is none: ctrl+"),
+        ("view.turns=hypr+x", "has a key that is none: hypr+x"),
+        ("view.turns=T view.turns=U", "view.turns is named twice"),
+        ("app.interrupt=x", "app.interrupt always is ctrl+c"),
+        ("view.turns=ctrl+c", "ctrl+c leaves the app from every screen"),
         ("view.turns=a,,b", "has a key that is none"),
     ],
 )
@@ -66,7 +77,18 @@ def test_the_nearest_action_is_the_hint():
 
 
 def test_keys_of_two_screens_never_meet():
-    assert keymap_of("timeline.fit=Z text.search=Z")
+    assert keymap_of("timeline.fit=Z text.search=Z view.turns=Z")
+
+
+def test_two_keys_can_be_swapped():
+    assert keymap_of("view.turns=x view.transcript=t") == {
+        "view.turns": "x",
+        "view.transcript": "t",
+    }
+
+
+def test_two_widgets_may_have_one_key_and_a_character_is_a_key():
+    assert keymap_of("turns.open=. panel.open=.")["turns.open"] == "full_stop"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +118,13 @@ def test_the_help_tells_the_users_own_key():
     titles = [section.title for section in sections]
     assert len(set(titles)) == len(titles)
     assert {"Timeline", "Waterfall", "Text", "Score", "Diff"} <= set(titles)
+
+
+@pytest.mark.parametrize(
+    "key", ["T", "ctrl+t", "f5", "space", "ctrl+shift+left", "$", "dollar_sign", "é"]
+)
+def test_a_key_of_a_keyboard_is_one(key):
+    assert keymap_of(f"view.words={key}")
 
 
 def test_a_theme_that_is_none_is_refused_with_the_nearest():

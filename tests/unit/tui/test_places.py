@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from echotrace.model.conversation import Incident
 from echotrace.model.measure import Finding, Measurement, Severity
-from echotrace.model.report import Deduction, WordError
+from echotrace.model.report import Deduction, Word, WordError
 from echotrace.tui.places import (
     PlaceKind,
     after,
@@ -20,12 +20,13 @@ from echotrace.tui.places import (
     of_finding,
     of_incident,
     of_turn,
+    of_word,
     places_of,
-    turn_named,
 )
 from tests.fakes.audit_reports import audited_call_report
 from tests.fakes.reports import call_report, minimal_report
 
+WHOLE = audited_call_report()
 METRICS = ("heard_gap_ms", "dead_air_s", "wer", "cer", "snr_db", "ttft_ms", "rtf", "[b]")
 NUMBERS = st.floats() | st.integers(0, 20).map(float)
 BANDS = st.sampled_from([None, "good", "warning", "critical", "noisy"])
@@ -59,7 +60,7 @@ errors = st.builds(
 @st.composite
 def reports(draw):
     """A call with any incidents and errors, its turns and segments of any gap, SNR and band."""
-    whole = audited_call_report()
+    whole = WHOLE
     heard, signal = whole.conversation, whole.signal
     turns = tuple(
         replace(turn, heard_gap_ms=draw(st.builds(measured, NUMBERS, BANDS)))
@@ -86,7 +87,7 @@ def reports(draw):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(reports())
 def test_places_lie_in_order_and_none_is_lost(report):
     places = places_of(report)
@@ -102,7 +103,7 @@ def test_places_lie_in_order_and_none_is_lost(report):
     assert all(place.end_s >= place.at_s for place in places)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(reports())
 def test_one_walks_over_every_time_and_back_again(report):
     places = places_of(report)
@@ -166,6 +167,11 @@ def test_what_has_no_time_is_no_place():
     assert of_error(error) is None
     assert of_error(replace(error, start_s=lost)) is None
     assert of_error(replace(error, start_s=2.0, end_s=1.0), 1).end_s == 2.0
+    word = Word(text="a")
+    assert of_word(word) is None
+    assert of_word(replace(word, start_s=lost)) is None
+    place = of_word(replace(word, start_s=2.0, end_s=1.0), 1)
+    assert (place.kind, place.end_s, place.channel) == (PlaceKind.WORD, 2.0, 1)
     assert places_of(minimal_report()) == ()
     assert after((), 0.0) is None
     assert before((), 0.0) is None
@@ -177,9 +183,6 @@ def test_a_turn_reaches_from_its_first_to_its_last_sound():
     place = of_turn(turn)
     assert (place.at_s, place.end_s) == (turn.user.start_s, turn.agent.end_s)
     assert of_turn(replace(turn, user=None, agent=None)) is None
-    assert turn_named(call_report(), turn.id).id == turn.id
-    assert turn_named(call_report(), None) is None
-    assert turn_named(minimal_report(), 1) is None
 
 
 @pytest.mark.parametrize("length_ms", [-5.0, 0.0, 250.0])

@@ -12,7 +12,7 @@ from echotrace.expressions import Figure, parse
 from echotrace.model.conversation import Turn, TurnSide
 from echotrace.model.measure import Measurement, Severity
 from echotrace.tui.turn_figures import NAMES, TurnFigures, parse_filter
-from echotrace.tui.turn_order import Order, ordered, sift, told_order, value_of
+from echotrace.tui.turn_order import ABSENT, Order, ordered, sift, told_order, value_of
 from tests.fakes.audit_reports import audited_call_report
 from tests.fakes.large_reports import three_hour_report
 from tests.fakes.reports import call_report, mono_report
@@ -66,10 +66,10 @@ def test_sorting_is_a_stable_permutation_with_the_unknown_last(heard, order, is_
         assert one != other or first.id < second.id
 
 
-def test_the_worst_order_turned_round_is_the_same_backwards():
+def test_the_worst_order_turned_round_is_backwards_and_the_unmeasured_stay_last():
     heard = call_report().conversation
     back = ordered(heard, Order.WORST, overlap_ms, is_reversed=True)
-    assert back == ordered(heard, Order.WORST, overlap_ms)[::-1]
+    assert [turn.id for turn in back] == [3, 2, 6, 5, 4, 10, 8, 7, 9, 11, 1]
     for order in Order:
         assert told_order(order, is_reversed=True) != told_order(order, is_reversed=False)
 
@@ -93,7 +93,9 @@ def test_a_filter_its_negation_and_the_unknown_part_the_turns(heard, text):
     found = sift(heard.turns, parse(text), figures.look_up)
     parts = [found.kept, found.dropped, found.unknown]
     assert sorted(turn.id for part in parts for turn in part) == [t.id for t in heard.turns]
-    assert bool(found.reasons) == bool(found.unknown)
+    absent = sum(often for _, often in found.absent)
+    assert bool(found.reasons) == (len(found.unknown) > absent)
+    assert not any(ABSENT in reason for reason in found.reasons)
     other = sift(heard.turns, parse(f"not ({text})"), figures.look_up)
     assert other.kept == found.dropped
     assert other.dropped == found.kept
@@ -119,6 +121,8 @@ def kept(report, text):
         ("overlap = 0 and id < 4", [1, 2, 3]),
         ("snr < 12", [8, 9]),
         ("kind = missed_response or kind = unanswered", [7, 11]),
+        ('kind = barge-in or kind = "missed response"', [5, 7, 10]),
+        ("kind != barge-in and yield > 0", []),
         ("at > 60", [9, 10, 11]),
         ("first = yes", [2]),
         ("turn >= 10", [10, 11]),
@@ -133,6 +137,17 @@ def kept(report, text):
 )
 def test_each_name_is_what_an_engineer_takes_it_for(text, expected):
     assert kept(call_report(), text) == expected
+
+
+def test_what_a_turn_cannot_have_is_not_called_unknown():
+    report = call_report()
+    turns, figures = report.conversation.turns, TurnFigures(report)
+    found = sift(turns, parse_filter("yield > 1000"), figures.look_up)
+    assert (found.absent, found.reasons) == (((("yield",), 9),), ())
+    found = sift(turns, parse_filter("heard > 1 and yield > 1"), figures.look_up)
+    assert dict(found.absent)["heard", "yield"] == 1
+    assert sum(often for _, often in found.absent) == len(found.unknown) - 3
+    assert len(found.reasons) == 3
 
 
 def test_every_name_can_be_looked_up_and_says_why_it_has_nothing():
@@ -198,6 +213,7 @@ def test_talk_over_that_was_not_measured_is_not_zero():
         ("barge_ins > 1", "did you mean barge_in"),
         ("qqqqqq > 1", "use heard, yield"),
         ("heard >", "write it like heard > 1500"),
+        ("barge-in > 0", "write it like heard > 1500"),
         ("wer > 0.1", ""),
     ],
 )

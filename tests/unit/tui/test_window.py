@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from echotrace.tui.window import SHORTEST_S, fitted, ticks
@@ -33,6 +33,7 @@ def assert_sound(window):
 
 
 @given(windows())
+@example(fitted(1.0, 3.00001, 1).at(3.00001))
 def test_zooming_in_and_out_returns(window):
     assume(window.width_s / FACTOR >= SHORTEST_S)
     back = window.zoomed(FACTOR).zoomed(1 / FACTOR)

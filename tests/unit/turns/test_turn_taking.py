@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from echotrace.analyzers.turn_taking import with_snr
 from echotrace.analyzers.turn_taking.sounds import audible, caller_utterances
+from echotrace.audio.snr import SegmentSnr, SnrResult
+from echotrace.audio.vad import SpeechSpan
+from echotrace.model.measure import Measurement
 from tests.fakes.talk import edge, incidents, outline, side, taken
 
 
@@ -201,11 +205,31 @@ def test_sides_that_begin_together_interrupt_and_answer_nothing():
         assert incidents(found, "barge_in", "early_start") == []
 
 
-def test_the_snr_of_a_turn_is_that_of_the_noisier_channel():
-    sides = [(1.0, 2.0)], [(2.5, 3.0)]
-    for first, second, least in ((12.0, 30.0, 12.0), (None, 30.0, 30.0), (None, None, None)):
-        caller, agent = side(*sides[0], snr_db=first), side(*sides[1], snr_db=second)
-        assert [turn.snr_db for turn in taken(caller, agent).turns] == [least]
+def test_the_snr_of_a_turn_is_the_lowest_under_its_own_speech():
+    turns = taken([(1.0, 2.0), (6.0, 7.0)], [(2.5, 3.0), (7.5, 9.0)]).turns
+    caller = noise((0.9, 1.4, 12.0), (1.5, 2.1, 9.04), (3.5, 4.0, 1.0), (5.9, 7.1, None))
+    agent = noise((2.4, 3.1, 30.0), (7.4, 9.1, None))
+    assert [turn.snr_db for turn in with_snr(turns, caller, agent)] == [9.0, None]
+    assert [turn.snr_db for turn in with_snr(turns, noise(), agent)] == [30.0, None]
+
+
+def noise(*segments):
+    """What the SNR of a channel is, in stretches of a start, an end and dB, None for unknown."""
+    unknown = Measurement.not_measurable("dB", "too little speech")
+    return SnrResult(
+        snr_db=unknown,
+        noise_floor_dbfs=unknown,
+        speech_level_dbfs=unknown,
+        dc_offset=unknown,
+        speech=np.zeros(0, bool),
+        segments=tuple(
+            SegmentSnr(
+                span=SpeechSpan(start_s, end_s),
+                snr_db=unknown if snr_db is None else Measurement.measured(snr_db, "dB"),
+            )
+            for start_s, end_s, snr_db in segments
+        ),
+    )
 
 
 def test_nobody_speaks():

@@ -19,9 +19,12 @@ class Verdict(str, Enum):
     BETTER = "better"
     WORSE = "worse"
     CHANCE = "could be chance"
+    UNCERTAIN = "uncertain"
     CHANGED = "changed"
     ONLY_A = "only in A"
     ONLY_B = "only in B"
+    GAP_A = "gap only in A"
+    GAP_B = "gap only in B"
     UNLIKE = "not alike"
     SAME = "same"
     UNKNOWN = "n/a"
@@ -42,13 +45,19 @@ _MIRRORED = {
     Verdict.WORSE: Verdict.BETTER,
     Verdict.ONLY_A: Verdict.ONLY_B,
     Verdict.ONLY_B: Verdict.ONLY_A,
+    Verdict.GAP_A: Verdict.GAP_B,
+    Verdict.GAP_B: Verdict.GAP_A,
 }
 
 
-def judged(a: Measurement, b: Measurement, *, more_is_better: bool) -> tuple[Verdict, str]:
+def judged(
+    a: Measurement, b: Measurement, *, more_is_better: bool, by_edges: bool = False
+) -> tuple[Verdict, str]:
     """Return which way a figure went from A to B, and in words what limits that.
 
-    Overlapping 95 % intervals are no test: they only say that chance alone may explain it.
+    Overlapping 95 % intervals are no test: they only say that chance alone may explain it. Where a
+    single thing was measured ``by_edges``, its interval holds how sure its edges are, and says
+    nothing of chance.
     """
     if a.value is None or b.value is None:
         if a.value is None and b.value is None:
@@ -64,9 +73,11 @@ def judged(a: Measurement, b: Measurement, *, more_is_better: bool) -> tuple[Ver
     if a.status is Status.SIMULATED:
         return Verdict.CHANGED, "both are simulated, which says nothing of a service"
     if _overlap(a, b):
+        if by_edges:
+            return Verdict.UNCERTAIN, "within the measuring uncertainty"
         return Verdict.CHANCE, "within the intervals: could be chance"
     better = (b.value > a.value) is more_is_better
-    return (Verdict.BETTER if better else Verdict.WORSE), _unsure(a, b)
+    return (Verdict.BETTER if better else Verdict.WORSE), _unsure(a, b, by_edges)
 
 
 def _overlap(a: Measurement, b: Measurement) -> bool:
@@ -87,10 +98,16 @@ def _interval(item: Measurement) -> tuple[float, float]:
     return item.low, item.high
 
 
-def _unsure(a: Measurement, b: Measurement) -> str:
+def _unsure(a: Measurement, b: Measurement, by_edges: bool) -> str:
     lacking = [name for name, item in (("A", a), ("B", b)) if not _has_interval(item)]
-    if not lacking:
-        return "the intervals do not overlap"
-    if len(lacking) == 2:
+    if len(lacking) == 1:
+        return f"{lacking[0]} has no interval; its value lies outside that of the other"
+    if by_edges:
+        sure = "neither tells how sure its edges are" if lacking else _BEYOND
+        return f"{sure}; one measurement each does not rule out chance"
+    if lacking:
         return "neither has an interval, so chance cannot be ruled out"
-    return f"{lacking[0]} has no interval; its value lies outside that of the other"
+    return "the intervals do not overlap"
+
+
+_BEYOND = "beyond the measuring uncertainty"

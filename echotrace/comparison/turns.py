@@ -1,4 +1,4 @@
-"""The turns of two reports, paired: by their place on one recording, else by their number."""
+"""The turns of two reports of one recording, paired by their place on it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from echotrace.comparison.verdict import Verdict, judged
 from echotrace.model.conversation import Turn
-from echotrace.tui.compare_verdict import Verdict, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from echotrace.model.measure import Measurement
     from echotrace.model.report import Report
 
-__all__ = ["TurnChange", "TurnChanges", "pair_by_number", "pair_by_time", "turn_changes"]
+__all__ = ["TurnChange", "TurnChanges", "pair_by_time", "turn_changes"]
 
 _MOST_CANDIDATES = 4_000_000
-"""Turns of a call overlap few others; a report where all overlap all is paired by number."""
-_RANKS = {"good": 0, "warning": 1, "critical": 2}
+"""Turns of a call overlap few others; where all overlap all, none are paired."""
 
 Pairs = list[tuple[Turn | None, Turn | None]]
 
@@ -46,47 +45,29 @@ class TurnChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnChanges:
-    """The rows, the largest change of the heard gap first, and how they were paired."""
+    """The rows, the largest change of the heard gap first, or why there are none."""
 
-    rows: tuple[TurnChange, ...]
-    paired_by: str
-    why_paired: str = ""
-    why_none: str = ""
+    rows: tuple[TurnChange, ...] = ()
+    reason: str = ""
 
 
-def turn_changes(a: Report, b: Report, *, same_recording: bool) -> TurnChanges:
+def turn_changes(a: Report, b: Report, *, unlike: str) -> TurnChanges:
     """Pair the turns of two reports and order them by how far their heard gap moved.
 
     Turns of one recording are the same where they lie at the same time, whatever their numbers.
+    ``unlike`` says why the recordings are not the same: no turn of one is a turn of the other.
     """
     left = a.conversation.turns if a.conversation else ()
     right = b.conversation.turns if b.conversation else ()
-    paired = pair_by_time(left, right) if same_recording else None
-    why = ""
-    if paired is None:
-        why = "too many turns overlap" if same_recording else "the recordings are not the same"
-    pairs = pair_by_number(left, right) if paired is None else paired
-    rows = [_change(before, after) for before, after in pairs]
-    rows.sort(key=_order)
-    return TurnChanges(
-        rows=tuple(rows),
-        paired_by="number" if paired is None else "time",
-        why_paired=why,
-        why_none="" if rows else _why_none(a, b),
-    )
-
-
-def pair_by_number(a: Sequence[Turn], b: Sequence[Turn]) -> Pairs:
-    """Pair turns of the same number; of several with one number the first of each, and so on."""
-    waiting: dict[int, list[Turn]] = {}
-    for turn in reversed(_sorted(b)):
-        waiting.setdefault(turn.id, []).append(turn)
-    pairs: Pairs = []
-    for turn in _sorted(a):
-        same = waiting.get(turn.id)
-        pairs.append((turn, same.pop() if same else None))
-    pairs += [(None, turn) for rest in waiting.values() for turn in reversed(rest)]
-    return pairs
+    if not left and not right:
+        return TurnChanges(reason=_why_none(a, b))
+    if unlike:
+        return TurnChanges(reason=unlike)
+    pairs = pair_by_time(left, right)
+    if pairs is None:
+        return TurnChanges(reason="too many turns overlap to tell which are the same")
+    rows = sorted((_change(before, after) for before, after in pairs), key=_order)
+    return TurnChanges(rows=tuple(rows))
 
 
 def pair_by_time(a: Sequence[Turn], b: Sequence[Turn]) -> Pairs | None:
@@ -176,14 +157,14 @@ def _change(a: Turn | None, b: Turn | None) -> TurnChange:
 
 def _judged_gap(a: Measurement, b: Measurement) -> tuple[Verdict, str]:
     """Judge a gap; below 0 the agent began too early, and then less is not better."""
-    verdict, why = judged(a, b, more_is_better=False)
+    verdict, why = judged(a, b, more_is_better=False, by_edges=True)
+    if verdict in (Verdict.ONLY_A, Verdict.ONLY_B):
+        only = Verdict.GAP_A if verdict is Verdict.ONLY_A else Verdict.GAP_B
+        return only, "both have the turn, and the other report does not have its gap"
     early = a.value is not None and b.value is not None and min(a.value, b.value) < 0
-    if verdict not in (Verdict.BETTER, Verdict.WORSE) or not early:
-        return verdict, why
-    ranks = _RANKS.get(a.band or ""), _RANKS.get(b.band or "")
-    if ranks[0] is not None and ranks[1] is not None and ranks[0] != ranks[1]:
-        return (Verdict.BETTER if ranks[1] < ranks[0] else Verdict.WORSE), "by its band"
-    return Verdict.CHANGED, "a gap below 0 is an early start: less of it is not better"
+    if early and verdict in (Verdict.BETTER, Verdict.WORSE):
+        return Verdict.CHANGED, "a gap below 0 is an early start: less of it is not better"
+    return verdict, why
 
 
 def _rest(a: Turn, b: Turn) -> tuple[Verdict, str]:
@@ -192,9 +173,12 @@ def _rest(a: Turn, b: Turn) -> tuple[Verdict, str]:
     if a.yield_ms is None and b.yield_ms is None:
         return Verdict.SAME, ""
     if a.yield_ms is None or b.yield_ms is None:
-        only = Verdict.ONLY_B if a.yield_ms is None else Verdict.ONLY_A
-        return only, "the caller barged in"
-    verdict, why = judged(a.yield_ms, b.yield_ms, more_is_better=False)
+        who = "B" if a.yield_ms is None else "A"
+        return Verdict.CHANGED, f"the caller barged in in {who} only"
+    verdict, why = judged(a.yield_ms, b.yield_ms, more_is_better=False, by_edges=True)
+    if verdict in (Verdict.ONLY_A, Verdict.ONLY_B):
+        who = "A" if verdict is Verdict.ONLY_A else "B"
+        return Verdict.CHANGED, f"the yield was measured in {who} only"
     return verdict, f"yield: {why}" if why else ""
 
 

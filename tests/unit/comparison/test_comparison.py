@@ -6,14 +6,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from echotrace.comparison.figures import FigureChange
+from echotrace.comparison.reports import Section, compare
+from echotrace.comparison.score import DeductionChange
+from echotrace.comparison.turns import pair_by_time
+from echotrace.comparison.verdict import Verdict, judged
+from echotrace.comparison.words import word_changes
 from echotrace.model.conversation import Turn, TurnSide
 from echotrace.model.measure import Measurement
 from echotrace.model.report import DiffOp, NotScored, SourceFile
 from echotrace.render.console.compare import signed
-from echotrace.tui.compare import DeductionChange, FigureChange, Section, compare
-from echotrace.tui.compare_turns import pair_by_number, pair_by_time
-from echotrace.tui.compare_verdict import Verdict, judged
-from echotrace.tui.compare_words import word_changes
+from tests.fakes.audit_reports import audited_report
 from tests.fakes.large_reports import three_hour_report
 from tests.fakes.report_strategy import measurements, reports
 from tests.fakes.reports import SAMPLES, call_report, complete_report, failed_report, mock_report
@@ -49,8 +52,8 @@ def ids(pairs):
 
 @given(calls(), calls(), st.randoms(use_true_random=False))
 @settings(max_examples=40)
-@pytest.mark.parametrize("pair", [pair_by_time, pair_by_number])
-def test_pairing_is_a_matching_that_neither_order_nor_side_changes(pair, a, b, random):
+def test_pairing_is_a_matching_that_neither_order_nor_side_changes(a, b, random):
+    pair = pair_by_time
     pairs = ids(pair(a, b))
     assert sorted(one for one, _ in pairs if one) == sorted(turn.id for turn in a)
     assert sorted(other for _, other in pairs if other) == sorted(turn.id for turn in b)
@@ -74,19 +77,18 @@ def test_turns_are_the_same_where_they_share_most_time_whatever_their_numbers():
     a = (turn(1, 0.0), turn(2, 10.0), turn(3, 20.0))
     b = (turn(1, 10.1), turn(2, 20.2), turn(3, 40.0))
     assert ids(pair_by_time(a, b)) == [(0, 3), (1, 0), (2, 1), (3, 2)]
-    assert ids(pair_by_number(a, b)) == [(1, 1), (2, 2), (3, 3)]
     close = (turn(1, 0.0, length_s=10.0), turn(2, 9.0, length_s=10.0))
     assert ids(pair_by_time(close, (turn(7, 8.0, length_s=10.0),))) == [(1, 0), (2, 7)]
 
 
 def test_so_many_turns_at_one_place_are_not_all_looked_at(monkeypatch):
-    monkeypatch.setattr("echotrace.tui.compare_turns._MOST_CANDIDATES", 8)
+    monkeypatch.setattr("echotrace.comparison.turns._MOST_CANDIDATES", 8)
     whole = call_report()
     crowd = tuple(turn(number, 1.0) for number in range(1, 4))
     one = replace(whole, conversation=replace(whole.conversation, turns=crowd))
     found = compare(one, one)
-    assert (found.paired_by, found.why_paired) == ("number", "too many turns overlap")
-    assert not found.differences(Section.TURNS)
+    assert found.turns == ()
+    assert "too many turns overlap" in found.why_nothing(Section.TURNS)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -173,6 +175,42 @@ def test_which_way_a_figure_went(a, b, verdict, why):
     assert why in told
 
 
+def sure(value, half):
+    return measured(value, "ms", low=value - half, high=value + half)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict", "why"),
+    [
+        (sure(500.0, 20.0), sure(530.0, 20.0), "uncertain", "within the measuring uncertainty"),
+        (sure(500.0, 20.0), sure(600.0, 20.0), "worse", "does not rule out chance"),
+        (measured(5.0, "ms"), measured(4.0, "ms"), "better", "neither tells how sure its edges"),
+    ],
+)
+def test_the_edges_of_one_length_are_no_sample(a, b, verdict, why):
+    found, told = judged(a, b, more_is_better=False, by_edges=True)
+    assert (found.value, why in told) == (verdict, True)
+
+
+def test_only_the_figures_of_one_stretch_are_judged_by_its_edges():
+    a = call_report()
+    summary = a.conversation.summary
+    gaps = replace(summary.heard_gap_ms, p50=sure(700.0, 90.0), worst=sure(2_340.0, 45.0))
+    moved = replace(summary.heard_gap_ms, p50=sure(720.0, 90.0), worst=sure(2_350.0, 45.0))
+    one, other = (
+        replace(
+            a,
+            conversation=replace(a.conversation, summary=replace(summary, heard_gap_ms=item)),
+        )
+        for item in (gaps, moved)
+    )
+    found = figures(compare(one, other))
+    assert found["heard gap p50"].verdict is Verdict.CHANCE
+    assert found["worst gap"].verdict is Verdict.UNCERTAIN
+    edges = {label for label, row in found.items() if row.by_edges}
+    assert edges == {"worst gap", "first gap", "worst yield", "dead air"}
+
+
 def figures(found):
     return {row.label: row for row in found.figures}
 
@@ -203,11 +241,12 @@ def test_deductions_are_gone_new_changed_or_the_same():
         ),
     )
     score, rows = score_rows(a, b)
-    assert (score.verdict, score.difference) == (Verdict.WORSE, -5.0)
+    assert (score.verdict, score.difference) == (Verdict.CHANGED, -5.0)
+    assert "its limits are not in the report" in score.why
     assert [(row.metric, row.difference, row.verdict.value) for row in rows] == [
-        ("dead_air_s", 10.0, "better"),
-        ("heard_gap_ms", -10.0, "worse"),
-        ("wer", -5.0, "worse"),
+        ("dead_air_s", 10.0, "only in A"),
+        ("heard_gap_ms", -10.0, "only in B"),
+        ("wer", -5.0, "changed"),
         ("snr_db", 0.0, "same"),
     ]
     assert rows[0].b is None
@@ -217,7 +256,9 @@ def test_deductions_are_gone_new_changed_or_the_same():
 def test_scores_by_other_thresholds_or_of_other_metrics_are_not_alike():
     a = call_report()
     b = replace(a, score=replace(a.score, value=80.0, profile="strict"))
-    assert score_rows(a, b)[0].verdict is Verdict.UNLIKE
+    score, rows = score_rows(a, b)
+    assert {score.verdict, *(row.verdict for row in rows)} == {Verdict.UNLIKE}
+    assert len(rows) == 3
     left_out = (NotScored(metric="wer", reason="no reference"),)
     c = replace(a, score=replace(a.score, value=80.0, not_scored=left_out))
     found = compare(a, c).score
@@ -237,9 +278,78 @@ def test_what_cannot_be_compared_is_named():
     found = compare(a, b)
     unlike = {row.label for row in found.conditions if row.verdict.is_difference}
     assert unlike == {"recording", "cut", "engine", "thresholds", "EchoTrace"}
-    assert found.paired_by == "number"
-    assert "recordings" in found.why_paired
-    assert compare(a, a).paired_by == "time"
+    (limits,) = (row for row in compare(a, a).conditions if row.label == "thresholds")
+    assert limits.verdict is Verdict.UNKNOWN
+    assert limits.why == "both name the profile default; its limits are not in the report"
+
+
+ELSEWHERE = {"sha256": "0" * 64}
+NEVER_READ = {"sha256": None}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "why"),
+    [
+        ({}, ELSEWHERE, "different recordings: their turns and words are not the same ones"),
+        (NEVER_READ, {}, "it is not known whether the recordings are the same"),
+        (NEVER_READ, NEVER_READ, "it is not known whether the recordings are the same"),
+    ],
+)
+def test_turns_and_words_of_different_recordings_are_not_compared(one, other, why):
+    whole = call_report()
+    without_gold = replace(whole.transcription, gold=None, diff=())
+    a, b = (
+        replace(whole, source=replace(whole.source, **item), transcription=without_gold)
+        for item in (one, other)
+    )
+    found = compare(a, b)
+    for section in (Section.TURNS, Section.WORDS):
+        assert found.rows(section) == ()
+        assert why in found.why_nothing(section)
+    assert figures(found)["worst gap"].verdict is Verdict.SAME
+
+
+def test_words_of_different_recordings_are_compared_against_one_gold_text():
+    a = call_report()
+    rest = a.transcription.diff[:-1]
+    heard_all = replace(
+        a.transcription, diff=(*rest, DiffOp(op="equal", gold=("please",), actual=("please",)))
+    )
+    b = replace(a, source=replace(a.source, **ELSEWHERE), transcription=heard_all)
+    found = compare(a, b).words
+    assert (found.fixed, found.new, found.reason) == (1, 0, "")
+
+
+def test_words_of_another_channel_are_not_compared():
+    plain = replace(call_report().transcription, gold=None, diff=())
+    found = word_changes(plain, replace(plain, channel_index=plain.channel_index + 1))
+    assert "their words are not the same ones" in found.reason
+
+
+def with_gold(report, text):
+    """The report as measured against another text of as many words."""
+    words = report.transcription
+    diff = tuple(replace(op, gold=tuple(map(str.upper, op.gold))) for op in words.diff)
+    return replace(report, transcription=replace(words, gold=text, diff=diff))
+
+
+def test_error_rates_against_another_text_or_by_other_rules_are_not_alike():
+    a = audited_report()
+    words = a.transcription.gold.split()
+    b = with_gold(a, " ".join([*words[:2], "other", *words[3:]]))
+    found = compare(a, b)
+    (gold,) = (row for row in found.conditions if row.label == "gold")
+    assert gold.verdict is Verdict.CHANGED
+    assert gold.a.endswith(f"word 3 {words[2]!r}")
+    assert gold.b.endswith("word 3 'other'")
+    ruled = replace(a.transcription.normalizer, repairs=("a repair that only B has",))
+    c = replace(a, transcription=replace(a.transcription, normalizer=ruled))
+    for other, why in ((b, "different gold texts"), (c, "normalised in different ways")):
+        rows = figures(compare(a, other))
+        for label in ("WER", "CER", "entity recall"):
+            assert rows[label].verdict is Verdict.UNLIKE
+            assert why in rows[label].why
+        assert rows["SNR"].verdict is Verdict.SAME
 
 
 def test_two_files_are_the_same_recording_by_both_of_them():
@@ -259,18 +369,24 @@ def test_turns_are_listed_by_how_far_their_gap_moved():
     turns[7] = replace(turns[7], heard_gap_ms=measured(1_000.0, "ms"))
     turns[4] = replace(turns[4], yield_ms=measured(100.0, "ms"))
     turns[5] = replace(turns[5], heard_gap_ms=measured(-100.0, "ms"))
+    turns[1] = replace(turns[1], heard_gap_ms=LOST)
+    turns[9] = replace(turns[9], yield_ms=None)
     del turns[3]
     b = replace(a, conversation=replace(a.conversation, turns=tuple(turns)))
     rows = compare(a, b).turns
-    assert [(row.a.id, row.verdict.value) for row in rows[:5]] == [
+    assert [(row.a.id, row.verdict.value) for row in rows[:7]] == [
         (8, "better"),
         (6, "changed"),
-        (3, "could be chance"),
+        (3, "uncertain"),
+        (2, "gap only in A"),
         (5, "better"),
+        (10, "changed"),
         (4, "only in A"),
     ]
     assert rows[0].difference == -1_340
-    assert not any(row.verdict.is_difference for row in rows[5:])
+    assert rows[5].why == "the caller barged in in A only"
+    assert not any(row.verdict.is_difference for row in rows[7:])
+    assert facts(compare(a, b), swap=False) == facts(compare(b, a), swap=True)
 
 
 def heard(gold, actual):

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from echotrace.comparison.verdict import Verdict
 from echotrace.model.report import WordError
-from echotrace.tui.compare_verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from echotrace.model.report import DiffOp, Transcription, Word
 
-__all__ = ["WordChange", "WordChanges", "word_changes"]
+__all__ = ["WordChange", "WordChanges", "bare", "word_changes"]
 
 _MOST_PAIRS = 4_000_000_000
 """Word pairs that are aligned in less than half a second; two texts of 60,000 words."""
@@ -74,8 +74,14 @@ class _Unit:
     error: WordError | None = None
 
 
-def word_changes(a: Transcription | None, b: Transcription | None) -> WordChanges:
-    """Return where the transcripts differ."""
+def word_changes(
+    a: Transcription | None, b: Transcription | None, *, unlike: str = ""
+) -> WordChanges:
+    """Return where the transcripts differ.
+
+    ``unlike`` says why the recordings are not the same: then only one gold text makes words of the
+    two comparable.
+    """
     missing = [name for name, item in (("A", a), ("B", b)) if item is None]
     if a is None or b is None:
         who = "neither report has a" if len(missing) == 2 else f"report {missing[0]} has no"
@@ -83,6 +89,11 @@ def word_changes(a: Transcription | None, b: Transcription | None) -> WordChange
     gold = tuple(_gold(a.diff))
     if gold and gold == tuple(_gold(b.diff)):
         return _against_gold(gold, a, b)
+    if unlike:
+        return WordChanges(reason=unlike)
+    if a.channel_index != b.channel_index:
+        heard = f"A heard channel {a.channel_index}, B channel {b.channel_index}"
+        return WordChanges(reason=f"{heard}: their words are not the same ones")
     return _against_each_other(a, b)
 
 
@@ -196,7 +207,7 @@ def _against_each_other(a: Transcription, b: Transcription) -> WordChanges:
         return WordChanges(reason=told)
     rows = []
     for begin, end, from_b, to_b in _edits(
-        [_key(word) for word, _ in left], [_key(word) for word, _ in right]
+        [bare(word) for word, _ in left], [bare(word) for word, _ in right]
     ):
         one, other = left[begin:end], right[from_b:to_b]
         rows.append(
@@ -215,7 +226,9 @@ def _against_each_other(a: Transcription, b: Transcription) -> WordChanges:
                 at_b_s=_start(other),
             )
         )
-    what = "the two gold texts differ" if a.gold and b.gold else "there is no gold text of both"
+    what = "there is no gold text of both"
+    if a.gold and b.gold:
+        what = "the two gold texts differ" if a.gold != b.gold else "one gold text by other rules"
     return WordChanges(
         rows=tuple(rows),
         base=tuple(word for word, _ in left),
@@ -264,10 +277,10 @@ def _tokens(result: Transcription, by_character: bool) -> list[tuple[str, Word |
     if [word.text.strip() for word in result.words] != spoken:
         times = [None] * len(spoken)
     pairs = zip(spoken, times, strict=True)
-    return [(text, word) for text, word in pairs if _key(text)]
+    return [(text, word) for text, word in pairs if bare(text)]
 
 
-def _key(word: str) -> str:
+def bare(word: str) -> str:
     """Return what two spellings of one word have in common: no case, no punctuation."""
     return "".join(char for char in word.casefold() if char.isalnum())
 
