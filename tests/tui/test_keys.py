@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from textual.widgets import Input
 
 from echotrace.tui.app import EchoTraceApp
@@ -9,6 +10,7 @@ from echotrace.tui.commands import COMMANDS
 from echotrace.tui.key_help import key_shown
 from echotrace.tui.keymap import bound_here, owners
 from echotrace.tui.screens.help import HelpScreen
+from echotrace.tui.widgets.waterfall import WaterfallPanel
 from tests.fakes.reports import call_report, complete_report, mock_report
 from tests.fakes.tui_apps import saved_app, screen_text, settled, until
 
@@ -146,3 +148,37 @@ def test_dark_or_light_is_one_action():
         return light and app.current_theme.dark
 
     assert drive(app, steps)
+
+
+@pytest.mark.parametrize("keys", [("question_mark",), ("e",), ("ctrl+p",), ("t", "enter"), ("l",)])
+def test_ctrl_c_leaves_from_every_screen_and_dialog(keys):
+    app = saved_app(call_report())
+
+    async def steps(pilot):
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert app.screen is not app._overview
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: app._exit, "the end")
+
+    drive(app, steps, (80, 24))
+
+
+def test_nothing_is_drawn_while_nothing_happens():
+    app = saved_app(call_report())
+    drawn = []
+
+    async def steps(pilot):
+        await until(pilot, lambda: app._overview.query_one(WaterfallPanel).now_ns, "a tick")
+        for widget in app.screen.query("*"):
+            make = widget.render
+            widget.render = lambda make=make: drawn.append(1) or make()
+        before = app._overview.query_one(WaterfallPanel).now_ns
+        await until(
+            pilot,
+            lambda: app._overview.query_one(WaterfallPanel).now_ns - before > 300e6,
+            "three ticks more",
+        )
+
+    drive(app, steps, (160, 48))
+    assert not drawn
