@@ -30,6 +30,7 @@ __all__ = ["Work", "opens_app", "own_look", "profile_in_app", "show_in_app"]
 
 _STOP_WAIT_S = 3.0
 _REPLAYED_BYTES = 64 * 2**10
+_GC_THRESHOLDS = (20_000, 10, 50)
 
 Work = tuple[str, "RunRequest", "Settings", tuple["Expression", ...]]
 """One run: its name on the screen, what to run, and the gates over its report."""
@@ -190,7 +191,9 @@ def _open(
 
     theme = None if look.theme is None else theme_named(look.theme)
     keymap = keymap_of(look.keymap)
-    gc.freeze()  # a collection that walks through a large report holds up a key by 0.1 s
+    # A collection that walks through a large report and all widgets holds up a key by 0.1 s.
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     with _own_terminal(debug=debug) as terminal:
         app = EchoTraceApp(
             jobs,
