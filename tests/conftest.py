@@ -1,12 +1,17 @@
 """What every test needs: a cache folder of its own, so that none sees what another transcribed.
 
+The laws are tried on 40 examples each, where a test does not say how many it needs; more by
+``pytest --hypothesis-profile thorough``.
+
 NumPy's threads are one: its matrices are small here, and where two workers share two cores its
 further threads only spin. It reads the variable when it is loaded, so it is set before that.
 """
 
 import gc
+import itertools
 import os
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -19,6 +24,15 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 10, 20)
 
 
+hypothesis.settings.register_profile("suite", max_examples=40)
+hypothesis.settings.register_profile("thorough", max_examples=500)
+hypothesis.settings.load_profile("suite")
+
+_caches = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    """Name a folder that whoever needs it makes: pytest's own would look through thousands."""
+    folder = tmp_path_factory.getbasetemp() / "caches" / str(next(_caches))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))

@@ -95,7 +95,7 @@ class Terminal:
         """
         for _ in range(3):
             self.type(key, enter=False)
-            end = time.monotonic() + self._limit_s / 4
+            end = time.monotonic() + self._limit_s / 12
             while (left := end - time.monotonic()) > 0:
                 if not self._read(left):
                     break

@@ -2,24 +2,21 @@
 
 import asyncio
 
-import pytest
-
 from echotrace.tui.app import EchoTraceApp
 from echotrace.tui.screens.timeline import TimelineScreen
 from echotrace.tui.screens.turn import TurnScreen
 from echotrace.tui.widgets.turn_table import TurnTable
-from tests.fakes.tui_apps import SIZES, demo_jobs, screen_text, until
+from tests.fakes.tui_apps import demo_jobs, screen_text, until
 
 MOST_KEYS = 6
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_cause_of_the_worst_turn_is_two_keys_from_the_demo(size):
+def test_the_cause_of_the_worst_turn_is_two_keys_from_the_demo():
     app = EchoTraceApp(demo_jobs())
     pressed = []
 
     async def go():
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: all(log.phase.is_over for log in app.logs), "both runs")
 
             async def press(key, reached, what):

@@ -14,7 +14,7 @@ from tests.fakes.report_strategy import reports
 from tests.fakes.reports import complete_report
 
 SLOW = settings(
-    max_examples=30,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -102,7 +102,7 @@ def any_of(kind: typing.Any) -> st.SearchStrategy[typing.Any]:
 
 reports = any_of(Report)
 slow = settings(
-    max_examples=30,
+    max_examples=15,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink a whole report takes minutes
     suppress_health_check=[
@@ -125,7 +125,7 @@ def test_any_report_fits_the_page_and_cannot_move_the_cursor(report, width, asci
         assert line.isascii() or not ascii_only, ascii(line)
 
 
-@settings(slow, max_examples=10)
+@settings(slow, max_examples=6)
 @given(reports, st.integers(40, 140))
 def test_colour_changes_no_character(report, width):
     colored = render_console(report, width=width, color=True)
@@ -133,7 +133,7 @@ def test_colour_changes_no_character(report, width):
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == render_console(report, width=width)
 
 
-@settings(slow, max_examples=10)
+@settings(slow, max_examples=6)
 @given(reports)
 def test_the_same_report_gives_the_same_text(report):
     assert render_console(report) == render_console(report, width=80)
