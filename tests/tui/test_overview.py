@@ -115,7 +115,14 @@ def test_a_report_is_drawn_first_at_any_size(size):
     assert [cell_len(line) for line in shown.splitlines()] == [size[0]] * size[1]
 
 
-@pytest.mark.parametrize("size", [(200, 50), (80, 24), (40, 24), (20, 8), (1, 1)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (80, 24),
+        (20, 8),
+        *(pytest.param(size, marks=pytest.mark.slow) for size in ((200, 50), (40, 24), (1, 1))),
+    ],
+)
 def test_every_report_is_drawn_at_every_size_and_no_line_is_wider_than_its_panel(size):
     """One app is handed one report after the other, which is also how a run ends in it."""
     app = saved_app(complete_report())

@@ -11,10 +11,20 @@ from tests.fakes.reports import SAMPLES
 from tests.fakes.tui_apps import SIZES, saved_app, settled, still_app, tell_still
 
 STATES = ("complete", "call", "mono", "many", "mock", "failed", "no_speech", "long", "hostile")
+AT_BOTH_SIZES = ("complete", "call", "many", "unreferenced", "audited")
+"""States whose layout is another one where there is more room; the others wait for `slow`."""
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("state", STATES)
+def at_sizes(states):
+    """Each state at the small size, and at the large one, some of them only when there is time."""
+    for state in states:
+        for size in SIZES:
+            late = size != SIZES[0] and state not in AT_BOTH_SIZES
+            marks = pytest.mark.slow if late else ()
+            yield pytest.param(state, size, id=f"{state}-{size[0]}x{size[1]}", marks=marks)
+
+
+@pytest.mark.parametrize(("state", "size"), list(at_sizes(STATES)))
 def test_state(snap_compare, state, size):
     app = saved_app(SAMPLES[state]())
     assert snap_compare(app, terminal_size=size, run_before=settled)
@@ -64,8 +74,7 @@ def test_turns_on_the_whole_screen(snap_compare, size):
     assert snap_compare(saved_app(SAMPLES["call"]()), terminal_size=size, run_before=zoom)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("state", AUDITS)
+@pytest.mark.parametrize(("state", "size"), list(at_sizes(AUDITS)))
 def test_words(snap_compare, state, size):
     async def go_to_the_words(pilot):
         await settled(pilot)
@@ -76,8 +85,7 @@ def test_words(snap_compare, state, size):
     assert snap_compare(app, terminal_size=size, run_before=go_to_the_words)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("state", ["audited", "wide", "hostile_audit"])
+@pytest.mark.parametrize(("state", "size"), list(at_sizes(["audited", "wide", "hostile_audit"])))
 def test_one_word(snap_compare, state, size):
     async def open_it(pilot):
         await settled(pilot)

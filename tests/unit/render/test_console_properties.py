@@ -102,7 +102,7 @@ def any_of(kind: typing.Any) -> st.SearchStrategy[typing.Any]:
 
 reports = any_of(Report)
 slow = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink a whole report takes minutes
     suppress_health_check=[

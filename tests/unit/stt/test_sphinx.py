@@ -43,6 +43,7 @@ def levenshtein(gold, actual):
     return row[-1]
 
 
+@pytest.mark.slow
 def test_human_speech_has_the_error_rate_this_engine_is_known_for(engine, collector):
     """Five utterances of LibriVox: 0.27 measured apart; the counts by a table written here."""
     folder = shared("audio/librivox")

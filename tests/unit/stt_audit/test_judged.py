@@ -69,6 +69,7 @@ def audited(opened, clips):
     return run
 
 
+@pytest.mark.slow
 def test_noise_makes_more_errors_and_is_blamed_for_them(audited):
     causes, wrong = {}, {}
     for snr_db in (None, 20.0, 0.0):
@@ -83,6 +84,7 @@ def test_noise_makes_more_errors_and_is_blamed_for_them(audited):
     assert causes[0.0]["model"] < 0.1 * wrong[0.0]
 
 
+@pytest.mark.slow
 def test_words_that_were_heard_right_are_where_they_were_said(audited):
     starts, ends = [], []
     for snr_db in (None, 10.0):

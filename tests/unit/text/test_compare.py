@@ -70,6 +70,7 @@ def test_another_script_is_compared_as_it_is():
     assert found.counts.substitutions == 2
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_reference_is_compared_in_bounded_time():
     found = compare("word other third " * 62_000, "word other")
     assert found.counts.reference_words == 186_000
