@@ -108,7 +108,9 @@ class _Writer:
             return "true" if value else "false"
         if isinstance(value, int):
             return str(value)
-        styles = [_basic(value), '"""' + _basic(value)[1:-1].replace("\\n", "\n") + '"""']
+        body = _basic(value)[1:-1].replace("\\n", "\n")
+        trimmed = "\n" * body.startswith("\n")  # TOML takes a first line feed away
+        styles = [_basic(value), f'"""{trimmed}{body}"""']
         if "\\\n" in styles[1]:
             styles.pop()
         if "'" not in value and all(char.isprintable() or char == "\n" for char in value):

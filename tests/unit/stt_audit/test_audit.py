@@ -231,6 +231,7 @@ def test_partial_results_of_the_users_own_pipeline_are_measured(audit, clip, wri
     assert data.streaming.first_partial_ms.status is Status.MEASURED
 
 
+@pytest.mark.slow
 def test_streaming_is_real_for_sphinx_and_simulated_for_whisper(audit, clip, fast):
     pytest.importorskip("pocketsphinx", reason="pocketsphinx has no wheel for this Python")
     real, _, spans = audit(clip[0], engine="sphinx", streaming=True)

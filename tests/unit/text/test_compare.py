@@ -92,6 +92,7 @@ def test_more_digits_than_any_call_has_words_are_refused_with_a_reason():
     assert (found.counts, found.diff, found.gold_tokens) == (None, (), ())
 
 
+@pytest.mark.slow
 def test_two_long_texts_are_refused_before_the_table_is_filled():
     many = compare("alpha beta " * 75_000, "beta alpha " * 75_000)
     assert many.wer.status is Status.NOT_MEASURABLE
