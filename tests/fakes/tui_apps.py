@@ -101,6 +101,31 @@ def tell_still(app: EchoTraceApp) -> None:
     span(5, "llm_ttft", 1, 140, None)
 
 
+class Watched(EchoTraceApp):
+    """Notes what is asked for in the place of opening it."""
+
+    def __init__(self, report: Report, **options: Any) -> None:
+        super().__init__([Saved(name="report", report=report)], **options)
+        self.asked: list[Any] = []
+
+    async def show_timeline(self, place: Any) -> None:
+        self.asked.append(("timeline", place))
+
+    async def action_transcript(self) -> None:
+        self.asked.append("transcript")
+
+    async def action_waterfall(self) -> None:
+        self.asked.append("waterfall")
+
+    def on_open_turn(self, message: Any) -> None:
+        message.prevent_default()
+        self.asked.append(("turn", message.turn_id, message.order))
+
+    def on_play_span(self, message: Any) -> None:
+        message.prevent_default()
+        self.asked.append(("play", message.start_s, message.end_s, message.channel))
+
+
 async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) -> None:
     """Let the app work until the condition holds."""
     for _ in range(2_000):

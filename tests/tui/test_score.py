@@ -7,8 +7,6 @@ from textual.widgets import Digits
 
 from echotrace.model.measure import Measurement
 from echotrace.model.report import Deduction, GateResult, Score, SttTiming
-from echotrace.tui.app import EchoTraceApp
-from echotrace.tui.job import Saved
 from echotrace.tui.lines import page_of
 from echotrace.tui.screens.request import RequestScreen
 from echotrace.tui.screens.score import LISTED, ScoreScreen, score_rows, verdict_lines
@@ -25,32 +23,7 @@ from tests.fakes.reports import (
     mock_report,
     partial_report,
 )
-from tests.fakes.tui_apps import SIZES, drive, saved_app, screen_text, settled
-
-
-class Watched(EchoTraceApp):
-    """Notes what is asked for in the place of opening it."""
-
-    def __init__(self, report, **options):
-        super().__init__([Saved(name="report", report=report)], **options)
-        self.asked = []
-
-    async def show_timeline(self, place):
-        self.asked.append(("timeline", place))
-
-    async def action_transcript(self):
-        self.asked.append("transcript")
-
-    async def action_waterfall(self):
-        self.asked.append("waterfall")
-
-    def on_open_turn(self, message):
-        message.prevent_default()
-        self.asked.append(("turn", message.turn_id, message.order))
-
-    def on_play_span(self, message):
-        message.prevent_default()
-        self.asked.append(("play", message.start_s, message.end_s, message.channel))
+from tests.fakes.tui_apps import SIZES, Watched, drive, saved_app, screen_text, settled
 
 
 def cost(metric, points=10.0, value=1.0, unit="ms", band="warning"):

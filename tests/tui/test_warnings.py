@@ -6,8 +6,6 @@ import pytest
 
 from echotrace.model.measure import Finding, Severity
 from echotrace.model.report import AnalyzerResult, GateResult
-from echotrace.tui.app import EchoTraceApp
-from echotrace.tui.job import Saved
 from echotrace.tui.leads import Goal, of_gate, of_warning
 from echotrace.tui.screens.request import RequestScreen
 from echotrace.tui.widgets.request_table import RequestTable
@@ -15,31 +13,14 @@ from echotrace.tui.widgets.row_list import UNFOLDED, RowList
 from echotrace.tui.widgets.warnings import WarningsPanel
 from tests.fakes.probe_reports import probed_report
 from tests.fakes.reports import call_report, complete_report, hostile_report, minimal_report
-from tests.fakes.tui_apps import SIZES, drive, saved_app, screen_text, settled
+from tests.fakes.tui_apps import SIZES, Watched, drive, saved_app, screen_text, settled
 
 
-class Watched(EchoTraceApp):
-    """Notes what is asked for in the place of opening it."""
-
-    def __init__(self, report, **options):
-        super().__init__([Saved(name="report", report=report)], **options)
-        self.asked = []
-
-    async def show_timeline(self, place):
-        self.asked.append(("timeline", place))
-
-    async def action_transcript(self):
-        self.asked.append("transcript")
-
-    async def action_waterfall(self):
-        self.asked.append("waterfall")
+class Asked(Watched):
+    """Opens no score either."""
 
     async def action_score(self):
         self.asked.append("score")
-
-    def on_open_turn(self, message):
-        message.prevent_default()
-        self.asked.append(("turn", message.turn_id, message.order))
 
 
 def warned(code, **more):
@@ -66,7 +47,7 @@ def only(report, *findings):
 
 
 def test_the_worst_comes_first_and_enter_shows_its_time():
-    app = Watched(call_report())
+    app = Asked(call_report())
 
     async def steps(pilot):
         panel = app.screen.query_one(WarningsPanel)
@@ -105,7 +86,7 @@ def test_the_worst_comes_first_and_enter_shows_its_time():
 
 
 def test_a_click_goes_to_a_row_and_a_second_one_opens_it():
-    app = Watched(call_report())
+    app = Asked(call_report())
 
     async def steps(pilot):
         rows = app.screen.query_one(WarningsPanel).query_one(RowList)
@@ -187,7 +168,7 @@ def test_enter_opens_what_a_row_is_about_or_says_that_there_is_no_place():
     codes = ("TRANSCRIPT_EMPTY", "MY_STAGE_BROKE", "DAMAGED_HEADER", "CACHE_TROUBLE")
     gate = GateResult(expression="heard > 1500", outcome="fail", value=2340.0)
     report = only(replace(call_report(), analyzers=lost), *map(warned, codes))
-    app = Watched(replace(report, gates=(gate,)))
+    app = Asked(replace(report, gates=(gate,)))
     _, told = pressed(app, "enter", *["j", "enter"] * 4)
     (_, turn, order), *others = app.asked
     assert turn == order[0] == 8
@@ -200,7 +181,7 @@ def test_enter_opens_what_a_row_is_about_or_says_that_there_is_no_place():
 
 
 def test_a_warning_about_the_signal_fills_the_screen_with_its_figures():
-    app = Watched(only(call_report(), warned("SNR_ESTIMATED")))
+    app = Asked(only(call_report(), warned("SNR_ESTIMATED")))
 
     async def steps(pilot):
         shown = []
@@ -239,7 +220,7 @@ def test_warnings_about_the_probes_go_to_their_requests():
 
 def test_of_ten_thousand_only_those_in_sight_are_drawn():
     found = [warned("LOW_SNR", at_s=float(at), hint="come closer") for at in range(10_000)]
-    app = Watched(only(complete_report(), *found))
+    app = Asked(only(complete_report(), *found))
 
     async def steps(pilot):
         panel = app.screen.query_one(WarningsPanel)
@@ -260,7 +241,7 @@ def test_of_ten_thousand_only_those_in_sight_are_drawn():
 
 
 def test_hostile_warnings_are_drawn_at_any_size_and_in_ascii():
-    app = Watched(hostile_report(), ascii_only=True)
+    app = Asked(hostile_report(), ascii_only=True)
 
     async def steps(pilot):
         shown = ""
