@@ -1,7 +1,7 @@
 """What every test needs: a cache folder of its own, so that none sees what another transcribed.
 
-The laws are tried on 25 examples each, where a test does not say how many it needs; more by
-``pytest --hypothesis-profile thorough``.
+The laws are tried on the same 25 examples each time, where a test does not say how many it needs;
+more, and others each time, by ``pytest --hypothesis-profile thorough``.
 
 NumPy's threads are one: its matrices are small here, and where two workers share two cores its
 further threads only spin. It reads the variable when it is loaded, so it is set before that.
@@ -24,7 +24,7 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 10, 20)
 
 
-hypothesis.settings.register_profile("suite", max_examples=25)
+hypothesis.settings.register_profile("suite", max_examples=25, derandomize=True)
 hypothesis.settings.register_profile("thorough", max_examples=500)
 hypothesis.settings.load_profile("suite")
 
