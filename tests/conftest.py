@@ -1,7 +1,8 @@
 """What every test needs: a cache folder of its own, so that none sees what another transcribed.
 
 The laws are tried on the same 25 examples each time, where a test does not say how many it needs;
-more, and others each time, by ``pytest --hypothesis-profile thorough``.
+more, and others each time, by ``pytest --hypothesis-profile thorough``. No law is timed: a machine
+that is busy would break it.
 
 NumPy's threads are one: its matrices are small here, and where two workers share two cores its
 further threads only spin. It reads the variable when it is loaded, so it is set before that.
@@ -24,8 +25,9 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 10, 20)
 
 
-hypothesis.settings.register_profile("suite", max_examples=25, derandomize=True)
-hypothesis.settings.register_profile("thorough", max_examples=500)
+_UNTIMED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("suite", max_examples=25, derandomize=True, **_UNTIMED)
+hypothesis.settings.register_profile("thorough", max_examples=500, **_UNTIMED)
 hypothesis.settings.load_profile("suite")
 
 _caches = itertools.count()

@@ -26,7 +26,7 @@ from echotrace.tui.job import Job
 FRAME_BOUND_S = 0.6
 GAP_BOUND_MS = 50.0
 TICK_S = 0.005
-LAST_OF_FRAME = b"palette"
+LAST_OF_FRAME = b"Help"
 
 
 def first_frame_s() -> float:

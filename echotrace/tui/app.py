@@ -16,13 +16,11 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
 
 from echotrace.errors import ExitCode
 from echotrace.render.console.plain import clean
-from echotrace.tui.commands import COMMANDS, told
+from echotrace.tui.commands import APP_BINDINGS, COMMANDS
 from echotrace.tui.job import Job
-from echotrace.tui.keymap import INTERRUPT
 from echotrace.tui.requests import is_probe_only
 from echotrace.tui.runner import Runner
 from echotrace.tui.screens.overview import OverviewScreen
@@ -33,6 +31,7 @@ from echotrace.tui.widgets.probes import why_none
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from textual.binding import BindingType
     from textual.screen import Screen
 
     from echotrace.model.report import Report
@@ -78,47 +77,7 @@ class EchoTraceApp(Views):
 
     TITLE = "EchoTrace"
     CSS_PATH = Path(__file__).parent / "styles" / "app.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "timeline", "Timeline", tooltip=told("timeline"), id="view.timeline"),
-        Binding("t", "turns", "Turns", tooltip=told("turns"), id="view.turns"),
-        Binding("x", "transcript", "Text", tooltip=told("transcript"), id="view.transcript"),
-        Binding("f", "waterfall", "Waterfall", tooltip=told("waterfall"), id="view.waterfall"),
-        Binding("s", "score", "Score", tooltip=told("score"), id="view.score"),
-        Binding("d", "diff", "Diff", tooltip=told("diff"), id="view.diff"),
-        Binding("w", "words", "Words", tooltip=told("words"), id="view.words"),
-        Binding("a", "probes", "Probes", tooltip=told("probes"), id="view.probes"),
-        Binding("z", "zoom", "Zoom", tooltip=told("zoom"), show=False, id="view.zoom"),
-        Binding("r", "rerun", "Run again", tooltip=told("rerun"), id="run.again"),
-        Binding("e", "export", "Export", tooltip=told("export"), id="report.export"),
-        Binding(
-            "right_square_bracket",
-            "next_report",
-            "Next",
-            tooltip=told("next_report"),
-            show=False,
-            id="report.next",
-        ),
-        Binding(
-            "left_square_bracket",
-            "previous_report",
-            "Previous",
-            tooltip=told("previous_report"),
-            show=False,
-            id="report.previous",
-        ),
-        Binding("q", "quit", "Quit", tooltip=told("quit"), id="app.quit"),
-        Binding(
-            "ctrl+c",
-            "quit",
-            "Leave at once",
-            tooltip="Leave at once, from every screen and dialog",
-            show=False,
-            priority=True,
-            id=INTERRUPT,
-        ),
-        Binding("ctrl+z", "suspend_process", "To the background", show=False, id="app.suspend"),
-        Binding("question_mark", "help", "Help", tooltip=told("help"), id="app.help"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
 
     def __init__(
         self,
@@ -401,7 +360,8 @@ class EchoTraceApp(Views):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield every action of the app for the palette."""
         for command in COMMANDS:
-            if self._can(command.action):
+            here = screen is self._overview or command.action not in _OVERVIEW_ONLY
+            if here and self._can(command.action):
                 yield SystemCommand(
                     command.title, command.told, getattr(self, f"action_{command.action}")
                 )

@@ -1,10 +1,14 @@
-"""The command palette's entries: every action of the app by a name that can be searched."""
+"""What the app itself can be asked for: by the command palette's entries, and by its keys."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-__all__ = ["COMMANDS", "Command", "told"]
+from textual.binding import Binding, BindingType
+
+from echotrace.tui.keymap import INTERRUPT
+
+__all__ = ["APP_BINDINGS", "COMMANDS", "Command", "told"]
 
 
 class Command(NamedTuple):
@@ -43,3 +47,47 @@ COMMANDS = (
 def told(action: str) -> str:
     """Return what an action does, for the help page and the mouse."""
     return next(command.told for command in COMMANDS if command.action == action)
+
+
+APP_BINDINGS: Final[list[BindingType]] = [
+    Binding("l", "timeline", "Timeline", tooltip=told("timeline"), id="view.timeline"),
+    Binding("t", "turns", "Turns", tooltip=told("turns"), id="view.turns"),
+    Binding("x", "transcript", "Text", tooltip=told("transcript"), id="view.transcript"),
+    Binding("f", "waterfall", "Waterfall", tooltip=told("waterfall"), id="view.waterfall"),
+    Binding("s", "score", "Score", tooltip=told("score"), id="view.score"),
+    Binding("d", "diff", "Diff", tooltip=told("diff"), id="view.diff"),
+    Binding("w", "words", "Words", tooltip=told("words"), id="view.words"),
+    Binding("a", "probes", "Probes", tooltip=told("probes"), id="view.probes"),
+    Binding("z", "zoom", "Zoom", tooltip=told("zoom"), show=False, id="view.zoom"),
+    Binding("r", "rerun", "Run again", tooltip=told("rerun"), id="run.again"),
+    Binding("e", "export", "Export", tooltip=told("export"), id="report.export"),
+    Binding(
+        "right_square_bracket",
+        "next_report",
+        "Next",
+        tooltip=told("next_report"),
+        show=False,
+        id="report.next",
+    ),
+    Binding(
+        "left_square_bracket",
+        "previous_report",
+        "Previous",
+        tooltip=told("previous_report"),
+        show=False,
+        id="report.previous",
+    ),
+    Binding("q", "quit", "Quit", tooltip=told("quit"), id="app.quit"),
+    Binding(
+        "ctrl+c",
+        "quit",
+        "Leave at once",
+        tooltip="Leave at once, from every screen and dialog",
+        show=False,
+        priority=True,
+        id=INTERRUPT,
+    ),
+    Binding("ctrl+z", "suspend_process", "To the background", show=False, id="app.suspend"),
+    Binding("question_mark", "help", "Help", tooltip=told("help"), id="app.help"),
+]
+"""The keys that are the app's own, in the order of the footer."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from textual.binding import Binding
 
-__all__ = ["SETTING", "bound_here", "key_named", "keymap_of", "owners"]
+__all__ = ["INTERRUPT", "SETTING", "bound_here", "key_named", "keymap_of", "owners"]
 
 SETTING = "tui.keymap"
 INTERRUPT = "app.interrupt"

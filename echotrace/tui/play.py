@@ -79,10 +79,9 @@ def play(recording: Recording, start_s: float, end_s: float, *, channel: int | N
     """
     wanted = _take_turn(recording)
     start_s, end_s = _widened(recording.source, start_s, end_s)
-    whole_s = end_s - start_s
     excerpt = recording.excerpt(start_s, min(end_s, start_s + LONGEST_S), channel=channel)
     heard = " to ".join(stamp(at_s, digits=2) for at_s in (excerpt.start_s, excerpt.end_s))
-    if whole_s > LONGEST_S:
+    if start_s + LONGEST_S < end_s and excerpt.end_s >= start_s + LONGEST_S:
         heard += f", the first {LONGEST_S:.0f} s"
     with _device:
         if not wanted():

@@ -32,7 +32,9 @@ VIEW_ACTIONS = frozenset({"timeline", "waterfall", "transcript", "score", "diff"
 class Views(App[None]):
     """The part of the app that opens screens; the app itself says which run is shown."""
 
-    _recordings: dict[int, tuple[Report, Recording]]
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._recordings: dict[int, tuple[Report, Recording]] = {}
 
     def shown_run(self) -> RunState:
         """Return the run that the overview shows."""
@@ -40,8 +42,6 @@ class Views(App[None]):
 
     def recording_of(self, report: Report) -> Recording:
         """Return the recording behind a report, one object for as long as the app lives."""
-        if not hasattr(self, "_recordings"):
-            self._recordings = {}
         kept = self._recordings.get(id(report))
         if kept is None or kept[0] is not report:
             kept = (report, Recording(report.source))
@@ -54,13 +54,13 @@ class Views(App[None]):
             isinstance(item, FullScreen) and item.run.report is report for item in self.screen_stack
         ):
             return
-        kept = getattr(self, "_recordings", {}).pop(id(report), None)
+        kept = self._recordings.pop(id(report), None)
         if kept is not None:
             kept[1].close()
 
     def close_recordings(self) -> None:
         """Give back what the recordings hold; safe to call twice."""
-        for _, recording in getattr(self, "_recordings", {}).values():
+        for _, recording in self._recordings.values():
             recording.close()
 
     async def action_timeline(self) -> None:

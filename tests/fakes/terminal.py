@@ -91,7 +91,8 @@ class Terminal:
     def leave(self, key):
         """Type a key that leaves, again where it was lost on the way; return the exit code.
 
-        A signal that comes while the interpreter runs a destructor is lost, as it is for a person.
+        A signal that comes in a destructor, or after a prompt is drawn and before the interpreter
+        waits for the answer, is noticed with the next key only, as it is for a person.
         """
         for _ in range(3):
             self.type(key, enter=False)

@@ -207,8 +207,8 @@ def test_leaving_while_a_choice_is_tried_writes_nothing(home):
     with LlmServer(never) as server, terminal(home, GROQ_BASE_URL=server.url) as screen:
         for title, text in GROQ_COURSE[:4]:
             screen.answer(title, text)
-        screen.expect("testing the language model").type(CTRL_C, enter=False)
-        assert screen.wait() == 130, screen.text
+        screen.expect("testing the language model")
+        assert screen.leave(CTRL_C) == 130, screen.text
     assert list(home.iterdir()) == []
 
 
@@ -243,13 +243,13 @@ def test_ollama_that_is_down_or_empty_says_what_to_type(home):
     with empty, terminal(home, OLLAMA_HOST=empty.host) as screen:
         screen.answer(NETWORK, "").answer(PROVIDER, "ollama")
         screen.expect("without a model", "ollama pull").answer("What now?", "change")
-        screen.expect(PROVIDER).prompt().type(CTRL_C, enter=False)
-        assert screen.wait() == 130
+        screen.expect(PROVIDER).prompt()
+        assert screen.leave(CTRL_C) == 130
     with terminal(home) as screen:
         screen.answer(NETWORK, "").answer(PROVIDER, "ollama")
         screen.expect("not running", "ollama serve").answer("What now?", "")
-        screen.answer(PROVIDER, "mock").expect(STT).prompt().type(CTRL_D, enter=False)
-        assert screen.wait() == 130
+        screen.answer(PROVIDER, "mock").expect(STT).prompt()
+        assert screen.leave(CTRL_D) == 130
     assert list(home.iterdir()) == []
 
 
@@ -269,8 +269,8 @@ def test_going_back_changing_and_declining(home):
 def test_a_key_typed_as_a_model_is_refused_and_not_stored(home, groq):
     with terminal(home, "--skip-tests", GROQ_BASE_URL=groq.url, GROQ_API_KEY=KEY) as screen:
         screen.answer(NETWORK, "").answer(PROVIDER, "groq").answer("Which model of groq?", KEY)
-        screen.expect("looks like a key").prompt().type(CTRL_C, enter=False)
-        assert screen.wait() == 130
+        screen.expect("looks like a key").prompt()
+        assert screen.leave(CTRL_C) == 130
     assert list(home.iterdir()) == []
 
 

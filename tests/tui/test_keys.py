@@ -10,6 +10,7 @@ from echotrace.tui.commands import COMMANDS
 from echotrace.tui.key_help import key_shown
 from echotrace.tui.keymap import bound_here, owners
 from echotrace.tui.screens.help import HelpScreen
+from echotrace.tui.screens.score import ScoreScreen
 from echotrace.tui.widgets.waterfall import WaterfallPanel
 from tests.fakes.reports import call_report, complete_report, mock_report
 from tests.fakes.tui_apps import saved_app, screen_text, settled, until
@@ -90,6 +91,21 @@ def test_the_palette_runs_an_action():
         await until(pilot, lambda: app.shown == 1, "the next report")
 
     drive(app, steps)
+
+
+def test_over_a_full_screen_the_palette_offers_what_that_screen_can_do():
+    app = saved_app(complete_report(), mock_report())
+
+    async def steps(pilot):
+        overview = {command.title for command in app.get_system_commands(app.screen)}
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, ScoreScreen), "the score")
+        return overview, {command.title for command in app.get_system_commands(app.screen)}
+
+    overview, score = drive(app, steps)
+    assert {"report: next", "view: score", "help: keys", "app: quit"} <= overview
+    assert {"help: keys", "app: quit", "view: theme"} <= score
+    assert not [title for title in score if title.startswith("report: ")]
 
 
 def test_a_saved_report_cannot_be_run_again():

@@ -367,7 +367,7 @@ OPERATIONS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(OPERATIONS, max_size=12))
 def test_below_its_cap_it_is_a_dictionary(operations):
     with tempfile.TemporaryDirectory() as folder:

@@ -66,7 +66,7 @@ def whole(audio) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["wav", "flac", "ogg", "mp3", "m4a", "webm"])
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(size=st.integers(1_000, 80_000))
 def test_block_size_never_changes_the_samples(files, name, size):
     with listen(files[name]) as audio:
@@ -81,7 +81,7 @@ def test_block_size_never_changes_the_samples(files, name, size):
 
 
 @pytest.mark.parametrize("name", ["wav", "flac", "ogg", "mp3", "m4a", "webm"])
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(start=st.integers(0, 170), length=st.integers(15, 250))
 def test_a_cut_is_that_slice_of_the_whole(files, name, start, length):
     # In steps of 10 ms, which is a whole number of samples at every rate here.
@@ -103,7 +103,7 @@ def test_a_cut_is_that_slice_of_the_whole(files, name, start, length):
 
 
 @pytest.mark.parametrize("name", list(FILES))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_damage_anywhere_is_an_answer_or_a_clear_error(files, name, data):
     whole_file = FILES[name]
@@ -317,7 +317,7 @@ def test_samples_that_were_not_kept_are_decoded_again(opened):
     memory=st.sampled_from([0, 200, 3_000, 1 << 20]),
     span=st.tuples(st.integers(-5, 3_000), st.integers(-5, 3_000)),
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_spool_gives_back_what_it_took(sizes, memory, span):
     spool = Spool(2, memory_bytes=memory)
     try:

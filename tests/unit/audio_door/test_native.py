@@ -86,7 +86,7 @@ CODINGS = ["FLOAT", "PCM_24", "PCM_16", "PCM_U8", "ULAW", "ALAW"]
     phase=st.floats(0, 6.3),
     coding=st.sampled_from(CODINGS),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(hz=50, harmonic=0.0, rate=16_000, level=0.1, phase=0.0, coding="PCM_16")
 @example(hz=50, harmonic=1 / 3, rate=48_000, level=0.3, phase=0.0, coding="PCM_16")
 @example(hz=425, harmonic=0.0, rate=96_000, level=0.1, phase=0.0, coding="FLOAT")

@@ -57,7 +57,7 @@ def test_the_bands_are_those_of_librosa():
     assert np.diff(mels) == pytest.approx(mels[-1] / 40)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rate=st.sampled_from([8_000, 16_000, 48_000]), rows=st.integers(1, 80), seed=st.integers(0))
 def test_no_power_is_lost_or_counted_twice(rate, rows, seed):
     noise = 0.1 * np.random.default_rng(seed).standard_normal(rate // 4)

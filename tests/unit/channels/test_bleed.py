@@ -225,7 +225,7 @@ def test_a_cut_that_begins_later_changes_nothing(leaky, look):
     assert np.allclose(shifted.read(0, 103.5, 107.5), at_zero.read(0, 3.0, 7.0), atol=1e-7)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(start=st.integers(-RATE, 45 * RATE), count=st.integers(0, 5 * RATE))
 def test_how_it_is_read_changes_nothing(leaky, look, start, count):
     found, whole = leaky_canceller(leaky, look)
@@ -268,7 +268,7 @@ def test_it_can_be_stopped(leaky, extract):
 
 
 @given(seed=st.integers(0, 1_000), size=st.sampled_from([8, 64, 256]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_equations_are_solved(seed, size):
     random = np.random.default_rng(seed)
     signal = np.convolve(random.standard_normal(8 * size), [1.0, -0.8, 0.3])

@@ -95,7 +95,7 @@ def test_both_lie_on_one_clock_and_the_rest_is_silence(pair, offset, keep):
     assert [file.offset_ms for file in audio.source.files] == [max(0, -offset), max(0, offset)]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     offset=st.integers(-3_200, 3_200),
     start=st.integers(0, 600),

@@ -125,7 +125,7 @@ def talks(draw):
 
 
 @given(first=talks(), second=talks())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_swapping_the_channels_turns_the_evidence_round(first, second):
     one, other = infer_roles([first, second]), infer_roles([second, first])
     assert (one is None) == (other is None)

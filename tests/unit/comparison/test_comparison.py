@@ -113,7 +113,7 @@ def facts(found, *, swap):
 
 
 @given(reports())
-@settings(max_examples=8, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 def test_any_report_is_like_itself_and_to_swap_it_with_another_negates_what_is_found(report):
     found = compare(report, report)
     assert not any(found.differences(section) for section in Section)

@@ -114,7 +114,7 @@ def test_another_voice_leaking_in_starts_nothing(call, speech_of, defined):
     at=st.integers(0, 30 * RATE),
     channel=st.integers(0, 1),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_stretches_are_ordered_and_disjoint(
     call, speech_of, noisy, kind, snr_db, seed, at, channel
 ):

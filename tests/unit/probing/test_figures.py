@@ -60,7 +60,7 @@ def test_a_mock_is_simulated_in_every_figure():
     assert "[MOCK]" in found.reason
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=40))
 def test_the_median_is_the_median_and_lies_in_its_interval(values):
     found, figures = latency(values)

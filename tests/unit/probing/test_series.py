@@ -130,7 +130,7 @@ def test_what_a_request_raises_ends_all_workers():
         asyncio.run(run_series(("a", "b"), take, Plan(count=2, spacing_s=0.0, concurrency=2)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     codes=st.lists(st.sampled_from([None, BROKEN, "LLM_EMPTY", "LLM_RATE_LIMIT"]), max_size=12),
     count=st.integers(1, 8),

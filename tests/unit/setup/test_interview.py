@@ -346,9 +346,7 @@ def test_larger_models_are_slower_and_more_cores_faster():
     assert seconds_per_minute(tiny, 4) == seconds_per_minute(tiny, 64)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.one_of(

@@ -59,7 +59,7 @@ def _write_and_load(answers, environ):
     return plan, written, load_settings({}, environ=environ, cwd=None).settings
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(ANSWERS, ANSWERS, LINES)
 def test_answers_come_back_and_the_rest_is_untouched(first, second, llm):
     with tempfile.TemporaryDirectory() as name:
@@ -84,7 +84,7 @@ def test_answers_come_back_and_the_rest_is_untouched(first, second, llm):
                 assert plan.secrets is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ANSWERS)
 def test_a_first_file_holds_no_more_than_what_differs_from_the_defaults(answers):
     from dataclasses import replace

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.config.files import parse
@@ -88,7 +88,6 @@ TABLES = st.dictionaries(NAMES, SCALARS, max_size=4)
 DOCUMENTS = st.dictionaries(NAMES, st.one_of(SCALARS, TABLES, st.lists(SCALARS, max_size=3)))
 
 
-@settings(deadline=None)
 @given(
     DOCUMENTS,
     st.dictionaries(

@@ -157,7 +157,7 @@ def test_silence_that_is_no_zero_is_silence():
     blocks=st.lists(st.integers(1, 900), max_size=20),
     rate=st.sampled_from([8_000, 16_000, 44_100]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_block_size_never_changes_the_places(seed, blocks, rate):
     random = np.random.default_rng(seed)
     samples = random.normal(0, 0.1, 9_000).astype(np.float32)

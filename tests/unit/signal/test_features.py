@@ -23,7 +23,7 @@ def assert_same(one, other):
 
 
 @given(cuts=st.lists(st.integers(0, 150_000), max_size=8), rest=st.integers(0, 5000))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_how_the_samples_come_changes_nothing(call, extract, cuts, rest):
     samples = call[:, : 10 * RATE + rest]
     whole = extract(samples)
@@ -43,7 +43,7 @@ def test_channels_do_not_mix(call, extract):
 
 
 @given(length=st.integers(0, 40_000), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_frames_hold_the_moments_of_their_samples(extract, length, seed):
     samples = np.random.default_rng(seed).normal(0.01, 0.1, length).astype(np.float32)
     found = extract(samples)[0]
@@ -59,7 +59,7 @@ def test_frames_hold_the_moments_of_their_samples(extract, length, seed):
 
 
 @given(length=st.integers(1, 30_000), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_envelope_bounds_every_column(extract, length, seed):
     samples = np.random.default_rng(seed).uniform(-1, 1, length).astype(np.float32)
     found = extract(samples)[0]

@@ -80,7 +80,7 @@ def test_too_little_sound_tells_nothing(samples):
 
 
 @given(seed=st.integers(0, 2**16), rate=st.sampled_from([8_000, 11_025, 48_000]), data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_block_size_never_changes_the_powers(seed, rate, data):
     samples = np.random.default_rng(seed).normal(0, 0.1, 3 * rate)
     block = data.draw(st.integers(300, 4 * rate))

@@ -70,7 +70,7 @@ def test_agrees_with_the_sample_by_sample_form(seed):
 
 
 @given(seed=st.integers(0, 50), halvings=st.integers(-4, 6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_level_follows_a_gain_of_whole_thresholds_exactly(seed, halvings):
     samples = talk(seed)
     before = active_level(samples)
@@ -82,7 +82,7 @@ def test_the_level_follows_a_gain_of_whole_thresholds_exactly(seed, halvings):
 
 
 @given(seed=st.integers(0, 50), gain_db=st.floats(-30, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_level_follows_any_gain_within_the_interpolation(seed, gain_db):
     """P.56 interpolates between thresholds 6 dB apart, which costs up to 0.2 dB."""
     samples = talk(seed)
@@ -94,7 +94,7 @@ def test_the_level_follows_any_gain_within_the_interpolation(seed, gain_db):
 
 
 @given(seed=st.integers(0, 50), seconds=st.floats(0, 30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_appended_silence_changes_the_activity_and_not_the_level(seed, seconds):
     samples = talk(seed)
     longer = np.concatenate([samples, np.zeros(int(seconds * RATE), np.float32)])
@@ -107,7 +107,7 @@ def test_appended_silence_changes_the_activity_and_not_the_level(seed, seconds):
 
 
 @given(seed=st.integers(0, 20), cuts=st.lists(st.integers(1, 700), max_size=8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_stream_gives_what_the_whole_gives(seed, cuts):
     samples = talk(seed)
     meter, at = ActiveLevelMeter(), 0

@@ -114,7 +114,7 @@ def test_the_curve_is_the_standards():
     length=st.integers(0, 90_000),
     block=st.integers(1, 30_000),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_block_size_never_changes_a_spectrum(seed, rate, length, block):
     samples = np.random.default_rng(seed).normal(0, 0.1, length)
     whole, pieces = spectrum_of(samples, rate), spectrum_of(samples, rate, block=max(block, 200))
@@ -124,7 +124,7 @@ def test_the_block_size_never_changes_a_spectrum(seed, rate, length, block):
 
 
 @given(gain_db=st.floats(-30, 0), rate=st.sampled_from([8_000, 16_000, 48_000]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_turning_down_by_a_decibel_takes_one_unit_of_loudness(gain_db, rate):
     loud = loudness(syllables(rate), rate).value
     soft = loudness(syllables(rate) * 10 ** (gain_db / 20), rate).value

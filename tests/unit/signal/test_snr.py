@@ -105,7 +105,7 @@ def test_steady_noise_is_measured_within_a_decibel_and_a_half(speech, extract, s
 
 
 @given(gain_db=st.floats(-12, 6), snr_db=st.sampled_from([8, 15, 22]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_gain_leaves_the_ratio_and_moves_the_levels(speech, extract, gain_db, snr_db):
     mix = mixed(speech[: 12 * RATE], snr_db, seed=1)
     before = estimate_snr(extract(mix)[0])

@@ -20,7 +20,7 @@ probabilities = st.lists(st.floats(0, 1, width=32), max_size=200).map(
 
 
 @given(cuts=st.lists(st.integers(0, 90), max_size=8))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_block_size_does_not_change_the_probabilities(speech, cuts):
     frames = speech[: 300 * 512].reshape(-1, 512)
     whole = SileroVad().probabilities(frames)
@@ -111,7 +111,7 @@ def test_the_engine_is_not_imported_for_its_model():
 
 
 @given(cuts=st.lists(st.integers(0, 200), max_size=6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_second_opinion_streams(speech, cuts):
     samples = speech[: 16_000 * 8]
     whole = WebrtcVad().push(samples)

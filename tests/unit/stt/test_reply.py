@@ -173,7 +173,7 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(documents)
 def test_whatever_stands_beside_the_text_every_place_that_is_kept_is_possible(document):
     heard = read(document)
@@ -188,7 +188,7 @@ def test_whatever_stands_beside_the_text_every_place_that_is_kept_is_possible(do
         assert found.avg_logprob is None or math.isfinite(found.avg_logprob)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(st.binary(max_size=40), json_values.map(lambda value: json.dumps(value).encode())))
 def test_any_body_is_a_transcript_or_one_clear_error(body):
     heard = error = None
@@ -204,7 +204,7 @@ def test_any_body_is_a_transcript_or_one_clear_error(body):
         heard.text.encode()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_cut_body_is_never_a_transcript(data):
     whole = json.dumps(verbose("one two", [("one", 0, 1), ("two", 1, 2)])).encode()

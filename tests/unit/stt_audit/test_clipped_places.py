@@ -34,7 +34,7 @@ def test_clipping_is_kept_with_its_place(scale, rate):
     assert stats.clipped_cells[:, 1].sum() == pytest.approx(stats.clipped_samples, rel=0.05)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, 5),
     st.lists(st.integers(1, 9_000), max_size=6),

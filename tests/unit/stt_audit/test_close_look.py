@@ -90,7 +90,7 @@ def test_noise_under_one_word_is_measured_in_the_word(call, places, kind, snr_db
     assert np.median(np.abs(found - snr_db)) < 1.5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 6_000), st.floats(0.0, 1.0), st.floats(-0.5, 0.5), st.integers(0, 99))
 def test_any_samples_have_an_answer(frames, level, offset, seed):
     noise = np.random.default_rng(seed).uniform(-1, 1, frames)

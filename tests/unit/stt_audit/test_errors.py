@@ -143,7 +143,7 @@ def test_the_sentence_states_the_snr_also_where_nothing_explains_the_error():
 TOKENS = st.lists(st.sampled_from(list("abcdef")), max_size=14)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TOKENS, TOKENS, st.lists(st.booleans(), min_size=14, max_size=14), st.data())
 def test_there_is_one_error_per_edit_each_on_its_word(evidence, gold, actual, timed, data):
     words = [

@@ -97,7 +97,7 @@ def noisy(call, features_of):
     return LocalSnr(features_of(speech + noise_for(speech, 10.0)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(-5.0, 20.0), st.floats(0.0, 6.0))
 def test_any_span_has_a_finite_answer_or_none(noisy, start_s, length_s):
     found = noisy.at(start_s, start_s + length_s)

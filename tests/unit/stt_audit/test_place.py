@@ -42,7 +42,7 @@ def test_a_little_silence_and_a_word_without_speech_are_left(features, span):
     assert refine(words, features) == words
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(-2.0, 16.0), st.floats(0.0, 5.0))
 def test_words_only_shrink_never_turn_around_and_refining_again_changes_little(
     features, start_s, length_s

@@ -112,7 +112,7 @@ class Runner:
                 await body()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(NODES, min_size=1, max_size=3))
 def test_a_program_of_nested_spans_gives_its_tree(program):
     collector = TelemetryCollector()

@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.model.measure import Status
@@ -225,7 +225,6 @@ def test_a_negation_is_neither_joined_away_nor_split_out(gold, actual):
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-@settings(deadline=None)
 def test_whatever_the_texts_the_figures_can_be_written(reference, hypothesis):
     found = compare(reference, hypothesis)
     for name in RATES:

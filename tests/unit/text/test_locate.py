@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.text.locate import locate
@@ -92,7 +92,6 @@ said = st.lists(st.sampled_from(SAID), max_size=14)
 
 
 @given(said, st.sampled_from(NORMALIZERS), st.data())
-@settings(deadline=None)
 def test_ranges_ascend_and_stay_within_the_words(words, name, data):
     normalizer = normalizer_for("en", name)
     tokens = normalizer(" ".join(words))
@@ -131,7 +130,6 @@ PHRASES = [
 
 
 @given(st.lists(st.sampled_from(PHRASES), max_size=12))
-@settings(deadline=None)
 def test_a_phrase_between_plain_words_is_covered_by_its_own_tokens(phrases):
     words, owners = [], []
     for index, phrase in enumerate(phrases):

@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -32,7 +32,6 @@ def published(text):
 
 
 @given(texts)
-@settings(deadline=None)
 def test_the_published_rules_are_kept_to_the_letter(text):
     assert WITHOUT_REPAIRS(text) == published(text)
 
@@ -111,7 +110,6 @@ numbers = st.lists(
 
 
 @given(st.lists(numbers, max_size=30))
-@settings(deadline=None)
 def test_cutting_a_long_text_changes_nothing(groups):
     """Cuts fall between plain words, so numbers that belong together stay together."""
     text = " ".join(" ".join([*group, "fox", "jumps"]) for group in groups)
@@ -165,7 +163,6 @@ PHRASES = [
 
 
 @given(st.lists(st.sampled_from(PHRASES), max_size=10))
-@settings(deadline=None)
 def test_the_words_of_phrases_among_plain_words_are_words_already(phrases):
     """Only there: numbers beside each other may be read anew, as one longer number."""
     words = ENGLISH(" fox ".join(phrases))
@@ -173,14 +170,12 @@ def test_the_words_of_phrases_among_plain_words_are_words_already(phrases):
 
 
 @given(texts)
-@settings(deadline=None)
 def test_the_same_text_always_gives_the_same_words(text):
     for name in NORMALIZERS:
         assert normalizer_for("en", name)(text) == normalizer_for("en", name)(text)
 
 
 @given(st.lists(st.sampled_from(PHRASES), max_size=6), st.data())
-@settings(deadline=None)
 def test_an_invisible_character_anywhere_changes_no_word(phrases, data):
     text = " fox ".join(phrases)
     at = data.draw(st.integers(0, len(text)))
@@ -191,7 +186,6 @@ def test_an_invisible_character_anywhere_changes_no_word(phrases, data):
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None)
 def test_any_text_at_all_is_taken(text):
     assert all(word.strip() == word != "" for word in ENGLISH(text))
     assert raw_tokens(unicodedata.normalize("NFD", text)) == raw_tokens(text)

@@ -129,7 +129,6 @@ entries = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1
 
 
 @given(entries)
-@settings(deadline=None)
 def test_pooled_lies_between_the_best_and_the_worst_clip(pairs):
     found = pooled_rate(counts(*pairs))
     rates = [edits / words for edits, words in pairs]
@@ -139,7 +138,6 @@ def test_pooled_lies_between_the_best_and_the_worst_clip(pairs):
 
 
 @given(entries, st.randoms(use_true_random=False), st.integers(2, 5))
-@settings(deadline=None)
 def test_order_does_not_matter_nor_saying_it_all_again(pairs, rng, times):
     value = pooled_rate(counts(*pairs)).value
     shuffled = rng.sample(pairs, len(pairs))
@@ -228,7 +226,7 @@ def test_what_has_no_figures_stays_as_it_is():
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_an_interval_always_holds_its_figure(seed, blocks):
     gold, actual, where = spoken(blocks, random.Random(seed))
     found = with_interval(compare(gold, actual), where)

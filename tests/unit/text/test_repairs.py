@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.model.report import DiffOp
@@ -322,6 +322,5 @@ def test_two_long_texts_without_a_common_word_take_bounded_time():
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None)
 def test_what_the_repairs_put_in_for_themselves_never_comes_out(text):
     assert not {"\ue000", "\ue001", "\ue002"} & set("".join(ENGLISH(text)))

@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.errors import InputError
@@ -243,7 +243,6 @@ def test_any_time_in_the_json_after_the_end_is_said(write, document):
         max_leaves=12,
     )
 )
-@settings(deadline=None)
 def test_any_json_gives_a_transcript_or_a_clear_refusal(tmp_path_factory, document):
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps(document))

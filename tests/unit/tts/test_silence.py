@@ -34,7 +34,7 @@ def test_180_ms_of_silence_are_found_within_10_ms(rate_hz, floor_dbfs):
     assert leading_silence_ms(sound(made, rate_hz)) == pytest.approx(180.0, abs=2.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lead_ms=st.floats(0, 900),
     rate_hz=st.sampled_from(RATES),
@@ -48,7 +48,7 @@ def test_the_place_depends_neither_on_the_grid_nor_on_loudness_or_offset(
     assert leading_silence_ms(sound(made, rate_hz)) == pytest.approx(lead_ms, abs=3.0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(more_ms=st.integers(1, 400), rate_hz=st.sampled_from(RATES))
 def test_more_silence_in_front_is_found_to_the_millisecond(more_ms, rate_hz):
     made = voice(rate_hz, lead_s=0.1, speech_s=0.5)
@@ -229,7 +229,7 @@ def test_a_page_is_never_played_as_samples(body):
         read_sound(body, PcmFormat(sample_rate_hz=24_000))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"RIFF\0\0\0\0WAVE", b"fLaC", b"ID3"]))
 def test_any_bytes_are_sound_or_said_to_be_none(rest, start):
     body = start + rest

@@ -87,7 +87,7 @@ def reports(draw):
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(reports())
 def test_places_lie_in_order_and_none_is_lost(report):
     places = places_of(report)
@@ -103,7 +103,7 @@ def test_places_lie_in_order_and_none_is_lost(report):
     assert all(place.end_s >= place.at_s for place in places)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(reports())
 def test_one_walks_over_every_time_and_back_again(report):
     places = places_of(report)
@@ -122,7 +122,7 @@ def test_one_walks_over_every_time_and_back_again(report):
         assert before(places, beyond).at_s == here
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(reports(), st.sampled_from(METRICS))
 def test_what_a_deduction_leads_to_is_in_the_report(report, metric):
     cost = Deduction(metric=metric, value=1.0, unit="", band="", points=1.0, message="")

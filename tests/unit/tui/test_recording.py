@@ -96,7 +96,7 @@ class _Blocks:
             yield at, self.samples[:, at : min(at + self.size, end)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     frames=st.integers(1, 60),
     size=st.integers(1, 60),

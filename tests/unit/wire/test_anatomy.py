@@ -1,7 +1,7 @@
 """The parts of a request: laws for any stamps, and what was going on when one failed."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.model.probes import PHASES
@@ -58,7 +58,6 @@ def maybe(values):
 TIMES = st.integers(DUE - 10**9, DUE + 10**10)
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries({name: maybe(TIMES) for name in STAMPS}),
     st.tuples(*[maybe(TIMES)] * len(NAMES)),
@@ -86,7 +85,6 @@ def test_any_stamps_give_parts_without_a_gap_that_sum_to_the_whole(
     assert whole_ns == max((0, *(value - DUE for value in known)))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**10), min_size=9 + len(NAMES), max_size=9 + len(NAMES)))
 def test_a_whole_request_has_all_parts_and_ends_at_its_last_stamp(values):
     ordered = [DUE + value for value in sorted(values)]

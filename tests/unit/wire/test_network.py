@@ -9,7 +9,7 @@ import threading
 import httpcore
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from echotrace.providers.exchange import Exchange
@@ -306,7 +306,6 @@ def test_only_silent_addresses_end_at_the_limit(addresses):
     assert code_of(caught.value) == "LLM_CONNECT_TIMEOUT"
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((4, 6)), st.sampled_from("abcdefgh")), unique=True))
 def test_families_take_turns_and_no_address_is_lost(found):
     found = [(family, f"{family}{name}") for family, name in found]
