@@ -86,7 +86,7 @@ def test_the_two_commands_open_the_readme_and_are_all_that_ci_calls():
 def test_a_command_works_as_written(folder, cache, arguments):
     if "espeak-ng" in shlex.join(arguments) and not shutil.which("espeak-ng"):
         pytest.skip("espeak-ng, a program of the system, is not here")
-    result = echotrace(*arguments, home=folder, **cache)
+    result = echotrace(*arguments, home=folder, fresh=True, **cache)
     assert result.code == 0, result.stderr
     if arguments[0] == "generate-calls":
         calls = sorted(path.name for path in (folder / "calls").glob("*.wav"))
@@ -98,7 +98,7 @@ def test_a_command_works_as_written(folder, cache, arguments):
     assert "EchoTrace" in result.stdout or "config.toml" in result.stdout or result.document
     if "--output" in arguments:
         written = arguments[arguments.index("--output") + 1]
-        opened = echotrace("open", written, home=folder)
+        opened = echotrace("open", written, home=folder, fresh=True)
         assert opened.stdout == result.stdout
 
 
@@ -133,7 +133,8 @@ def test_the_configuration_loads(folder):
     (block,) = (text for kind, text in BLOCKS if kind == "toml" and "[stt]" in text)
     (folder / ".echotrace.toml").write_text(block)
     arguments = ("analyze", "call.wav", "--stages", "signal", "--json")
-    assert echotrace(*arguments, home=folder).document["score"]["profile"] == "telephony"
+    result = echotrace(*arguments, home=folder, fresh=True)
+    assert result.document["score"]["profile"] == "telephony"
 
 
 def test_the_apps_theme_and_keys_are_ones_that_it_has(folder):

@@ -1,14 +1,16 @@
-"""The real command line in a subprocess, in a home of its own."""
+"""The real command line in a process of its own, in a home of its own."""
 
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import echotrace as echotrace_package
+from tests.fakes.warm_cli import WarmCli
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO = Path(echotrace_package.__file__).parent / "demo"
@@ -48,13 +50,27 @@ def echotrace(
     cwd: Path | None = None,
     stdin: bytes | None = None,
     timeout_s: float = 100,
+    fresh: bool = False,
     **extra: str,
 ) -> Result:
-    """Run ``echotrace`` with these arguments to its end."""
+    """Run ``echotrace`` with these arguments to its end.
+
+    It runs in a fork of a process that has loaded its modules. It gets an interpreter of its own
+    where the test says ``fresh``, where a variable is set that may be read as modules are loaded
+    (PYTHONPATH for plug-ins), and where a system cannot fork such a process safely.
+    """
+    words = [os.fspath(argument) for argument in arguments]
+    variables = environment(home, **extra)
+    folder = cwd or home
+    if sys.platform == "linux" and not fresh and warm().fits(variables):
+        code, stdout, stderr = warm().call(
+            words, environment=variables, folder=folder, stdin=stdin, timeout_s=timeout_s
+        )
+        return Result(code, stdout.decode(), stderr.decode(errors="replace"))
     done = subprocess.run(
-        [*COMMAND, *map(os.fspath, arguments)],
-        env=environment(home, **extra),
-        cwd=cwd or home,
+        [*COMMAND, *words],
+        env=variables,
+        cwd=folder,
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
@@ -62,3 +78,9 @@ def echotrace(
         check=False,
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace"))
+
+
+@cache
+def warm() -> WarmCli:
+    """Start the one process of this worker that calls are forked from."""
+    return WarmCli(Path(COMMAND[-1]), environment(Path("/nowhere")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from echotrace.model.conversation import Incident, Turn, TurnSide
 from echotrace.model.measure import Measurement, Severity
@@ -25,6 +26,7 @@ _STRIDE = 20
 """Every so many words one is wrong."""
 
 
+@cache
 def three_hour_report(turns: int = 2_000, words: int = 20_000) -> Report:
     """A call of three hours: so many turns and words, an incident in every tenth turn."""
     whole = call_report()

@@ -7,7 +7,7 @@ have is sent over a real socket. Each step is stamped with CLOCK_MONOTONIC befor
 from __future__ import annotations
 
 import contextlib
-import gzip
+import functools
 import json
 import socket
 import threading
@@ -328,11 +328,13 @@ def split_everywhere(data: bytes) -> tuple[bytes, ...]:
     return tuple(data[at : at + 1] for at in range(len(data)))
 
 
+@functools.cache
 def gzip_bomb(unpacked_mib: int) -> bytes:
     """A gzip stream of zeros that unpacks to much more than it weighs."""
-    return gzip.compress(bytes(unpacked_mib << 20))
+    packer = zlib.compressobj(1, wbits=31)
+    return b"".join(packer.compress(bytes(1 << 20)) for _ in range(unpacked_mib)) + packer.flush()
 
 
-def after_warm_up(good: Reply, bad: Reply) -> Callable[[Seen], Reply]:
-    """The first request is answered well, the others badly."""
-    return lambda seen: good if seen.index == 0 else bad
+def after_warm_up(good: Reply, bad: Reply | Callable[[], Reply]) -> Callable[[Seen], Reply]:
+    """The first request is answered well, the others badly; a dear reply is made when sent."""
+    return lambda seen: good if seen.index == 0 else bad() if callable(bad) else bad

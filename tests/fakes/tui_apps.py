@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from echotrace.cli.bundled import demo_runs
 from echotrace.config.settings import Settings
 from echotrace.model.run import RunEvent, RunRequest
@@ -16,7 +18,7 @@ from echotrace.tui.messages import SpanMoved, StageMoved
 from echotrace.tui.state import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from textual.pilot import Pilot
     from textual.widgets import DataTable
@@ -24,8 +26,27 @@ if TYPE_CHECKING:
     from echotrace.model.report import Report
 
 SIZES = ((80, 24), (160, 48))
+SMALL_FIRST = [
+    pytest.param(size, id=f"{size[0]}x{size[1]}", marks=pytest.mark.slow if at else ())
+    for at, size in enumerate(SIZES)
+]
+"""Of what is laid out alike at both sizes the large one waits for `slow`."""
 MS = 1_000_000
 STILL_NS = 640 * MS
+
+
+def at_sizes(names: Iterable[str], *, both: Collection[str]) -> list[Any]:
+    """Parameters (name, size): some pictures at both sizes, others at the large one in `slow`."""
+    return [
+        pytest.param(
+            name,
+            size,
+            id=f"{name}-{size[0]}x{size[1]}",
+            marks=pytest.mark.slow if size != SIZES[0] and name not in both else (),
+        )
+        for name in names
+        for size in SIZES
+    ]
 
 
 def saved_app(*reports: Report, **options: object) -> EchoTraceApp:
@@ -137,10 +158,11 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) ->
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Let the app draw what it knows."""
+    """Let the app draw what it knows, without waiting for its next tick."""
     await pilot.pause()
-    await pilot.app._show()
-    await pilot.pause()
+    if pilot.app._dirty:
+        await pilot.app._show()
+        await pilot.pause()
 
 
 def screen_text(app: EchoTraceApp) -> str:
@@ -165,6 +187,30 @@ def drive(app: EchoTraceApp, steps: Callable[[Pilot[None]], Any], size: Any = (8
             return await steps(pilot)
 
     return asyncio.run(go())
+
+
+async def hand(pilot: Pilot[None], report: Report) -> None:
+    """Hand a report to the app that runs, as the end of a run does."""
+    pilot.app.logs = saved_app(report).logs
+    pilot.app._dirty = True
+    await settled(pilot)
+
+
+def read_in_turn(
+    reports: Iterable[Report], read: Callable[[EchoTraceApp], Any], size: Any = (80, 24)
+) -> list[Any]:
+    """Hand one app one report after the other; what is read of each."""
+    first, *others = reports
+    app = saved_app(first)
+
+    async def steps(pilot: Pilot[None]) -> list[Any]:
+        found = [read(app)]
+        for report in others:
+            await hand(pilot, report)
+            found.append(read(app))
+        return found
+
+    return list(drive(app, steps, size))
 
 
 def look(report: Report, size: Any = (80, 24), *keys: str) -> str:

@@ -28,16 +28,16 @@ def analyze(*arguments, home, **extra):
 
 
 def test_bare_command_says_what_to_do_first(home):
-    result = echotrace(home=home)
+    result = echotrace(home=home, fresh=True)
     assert result.code == 0
     assert "echotrace demo" in result.stdout
     assert list(home.iterdir()) == []
 
 
 def test_version_and_help(home):
-    assert echotrace("--version", home=home).stdout.startswith("echotrace ")
-    assert "Python" in echotrace("version", home=home).stdout
-    text = " ".join(echotrace("analyze", "--help", home=home).stdout.split())
+    assert echotrace("--version", home=home, fresh=True).stdout.startswith("echotrace ")
+    assert "Python" in echotrace("version", home=home, fresh=True).stdout
+    text = " ".join(echotrace("analyze", "--help", home=home, fresh=True).stdout.split())
     for code in ExitCode:
         assert f"{code.value} " in text
     assert "--fail-under" in text
@@ -57,6 +57,7 @@ def test_the_first_run_gives_one_valid_document_whatever_the_home(home, kind):
         "--export-only",
         home=None if kind == "none" else home,
         cwd=home.parent,
+        fresh=kind == "empty",
     )
     home.chmod(0o700)
     assert (result.code, "Traceback" in result.stderr) == (0, False), result.stderr
@@ -93,7 +94,8 @@ def test_the_spans_nest_under_the_run_and_keep_their_names(home):
 
 
 def test_no_reference_means_no_wer_and_says_what_to_pass(home):
-    report = analyze(CLIP, "--stt", FAST, "--json", home=home).document
+    arguments = ("--stages", "transcription", "--stt", FAST, "--json")
+    report = analyze(CLIP, *arguments, home=home).document
     figure = report["transcription"]["wer"]
     assert figure["status"] == "not_measurable"
     assert "value" not in figure
@@ -111,14 +113,15 @@ def test_the_reader_gets_a_report_and_stderr_the_progress(home):
 
 
 EVERYTHING = ("--reference", TEXT, "--stt", FAST)
+HEARD_ALONE = (*EVERYTHING, "--stages", "signal,transcription")
 SIGNAL = ("--stages", "signal")
 
 
 @pytest.mark.parametrize(
     ("run", "gates", "code"),
     [
-        (EVERYTHING, ["--max-wer", "5"], 0),
-        (EVERYTHING, ["--max-wer", "0", "--min-snr-db", "60"], 1),
+        (HEARD_ALONE, ["--max-wer", "5"], 0),
+        (HEARD_ALONE, ["--max-wer", "0", "--min-snr-db", "60"], 1),
         (EVERYTHING, ["--fail-under", "1"], 8),
         (SIGNAL, ["--min-snr-db", "60"], 1),
         (SIGNAL, ["--fail-on", "snr < 60 and clipping > 1"], 0),
@@ -292,7 +295,8 @@ def test_the_error_rates_of_a_stand_in_engine_decide_no_gate(home):
 
 
 def test_a_missing_model_leaves_the_other_stages_results(home):
-    result = analyze(CLIP, "--stt", "faster-whisper:tiny", "--json", home=home)
+    arguments = ("--stages", "signal,transcription", "--stt", "faster-whisper:tiny", "--json")
+    result = analyze(CLIP, *arguments, home=home)
     assert result.code == 5
     report = result.document
     assert report["status"] == "partial"
@@ -316,7 +320,7 @@ def test_a_report_is_written_whole_never_over_another_and_opens_again(home):
     assert (home / "report.json").read_text("utf-8") == saved
     assert analyze(*arguments, "--force", home=home).code == 0
     (home / "report.json").write_text(saved, "utf-8")
-    assert echotrace("open", "report.json", home=home).stdout == first.stdout
+    assert echotrace("open", "report.json", home=home, fresh=True).stdout == first.stdout
     assert echotrace("open", "report.json", "--json", home=home).stdout == saved
     assert [path.name for path in home.iterdir()] == ["report.json"]
 
@@ -476,7 +480,7 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 
 def test_demo_runs_without_any_network_and_says_that_it_is_synthetic(home):
     (home / "sitecustomize.py").write_text(NO_NETWORK)
-    result = echotrace("demo", home=home, PYTHONPATH=str(home))
+    result = echotrace("demo", home=home, PYTHONPATH=str(home), **SHORT_MOCK)
     assert result.code == 0, result.stderr
     assert result.stdout.lower().count("synthetic") >= 2
     assert "cancel my credit card" in result.stdout

@@ -10,6 +10,8 @@ from tests.fakes.cli import COMMAND, DEMO, echotrace, environment
 from tests.fakes.hub_server import COMMIT, FILES, REPOSITORY, HubServer, digest
 from tests.fakes.terminal import Terminal
 
+pytestmark = pytest.mark.on_a_clock
+
 MODEL = FILES["model.bin"]
 NEEDED = sorted(set(FILES) - {"README.md"})
 
@@ -203,7 +205,7 @@ def test_a_terminal_gets_a_table_and_a_bar(home):
 
 
 def test_without_a_command_the_help_is_printed(home):
-    bare, asked = models(home=home), models("--help", home=home)
+    bare, asked = models(home=home, fresh=True), models("--help", home=home)
     assert (bare.code, bare.stderr) == (0, "")
     assert bare.stdout == asked.stdout
     assert "\n  download  Fetch a model" in bare.stdout

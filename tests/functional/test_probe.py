@@ -25,6 +25,8 @@ from tests.fakes.llm_servers import (
 from tests.fakes.timed_server import TimedServer, Timing, make_authority
 from tests.fakes.tts_servers import SpeechServer, spoken, voice, wav
 
+pytestmark = pytest.mark.on_a_clock
+
 CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 FAST = f"faster-whisper:{DEMO / 'models/whisper-mini-fast'}"
 RATE_HZ = 24_000
@@ -66,6 +68,7 @@ def test_a_model_is_probed_without_a_recording(probe):
             "--json",
             "--base-url",
             f"{server.url}/v1",
+            fresh=True,
         )
     assert ran.code == 0, ran.stderr
     report = Report.from_json(ran.stdout)

@@ -17,6 +17,8 @@ from tests.fakes.llm_servers import (
 )
 from tests.fakes.terminal import CTRL_C, CTRL_D, Terminal
 
+pytestmark = pytest.mark.on_a_clock
+
 CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 FAST = DEMO / "models/whisper-mini-fast"
 GOLD = DEMO / "models/whisper-mini-gold"
@@ -89,7 +91,9 @@ def assert_key_is_nowhere(raw, home, *, but=None):
 
 
 def probe_of(home, **extra):
-    result = echotrace("analyze", CLIP, "--stages", "llm", "--json", home=home, **extra)
+    arguments = ("--stages", "llm", "--probes", "1", "--json")
+    extra["ECHOTRACE_LLM_SPACING_S"] = "0"
+    result = echotrace("analyze", CLIP, *arguments, home=home, **extra)
     assert result.code == 0, result.stderr
     return result.document["probes"]["llm"]
 
@@ -123,7 +127,8 @@ def test_groq_from_the_first_question_to_a_run_that_uses_it(home, groq):
     assert probe["ttft_ms"]["status"] == "measured"
     assert groq.chats[-1].headers["authorization"] == f"Bearer {KEY}"
     assert groq.chats[-1].body["model"] == "served-model"
-    result = echotrace("analyze", CLIP, "--stages", "transcription", "--json", home=home)
+    arguments = ("--stages", "transcription", "--end", "1.2", "--json")
+    result = echotrace("analyze", CLIP, *arguments, home=home)
     heard = result.document["transcription"]
     assert heard["engine"] == "faster-whisper:whisper-mini-fast"
     assert "whisper-mini-gold" in heard["gold_source"]
@@ -177,16 +182,26 @@ def test_an_openai_server_by_flags(home):
     assert_key_is_nowhere((refused.stdout + refused.stderr).encode(), home)
 
 
+KINDS = (0, 2, 3)  # a choice, what is typed unseen, a text
 LEAVING = [
     *((CTRL_C, index) for index in range(len(GROQ_COURSE))),
-    *((CTRL_D, index) for index in (0, 2, 3)),  # a choice, what is typed unseen, a text
+    *((CTRL_D, index) for index in KINDS),
 ]
+IN_THE_SUITE = (*KINDS, len(GROQ_COURSE) - 1)
+"""Each kind of prompt, and the last one; the others are choices as the first and the last."""
 
 
 @pytest.mark.parametrize(
     ("key", "index"),
-    LEAVING,
-    ids=[f"{GROQ_COURSE[index][0][:12]}-{key!a}" for key, index in LEAVING],
+    [
+        pytest.param(
+            key,
+            index,
+            id=f"{GROQ_COURSE[index][0][:12]}-{key!a}",
+            marks=() if index in IN_THE_SUITE else pytest.mark.slow,
+        )
+        for key, index in LEAVING
+    ],
 )
 def test_leaving_at_any_prompt_writes_nothing(home, groq, index, key):
     with terminal(home, "--skip-tests", GROQ_BASE_URL=groq.url) as screen:
@@ -297,7 +312,7 @@ def test_from_the_environment(home, groq):
     assert result.code == 0, result.stderr
     assert (mode(secrets_of(home)), mode(secrets_of(home).parent)) == (0o600, 0o700)
     assert_key_is_nowhere((result.stdout + result.stderr).encode(), home, but=secrets_of(home))
-    probe = probe_of(home)  # no variable is left: everything comes from the files
+    probe = probe_of(home)  # no variable of these is left: everything comes from the files
     assert (probe["provider"], probe["model"]) == ("groq", "served-model")
     assert probe["sent_to"] == groq.host
     before = {path: path.read_bytes() for path in files(home)}

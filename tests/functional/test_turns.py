@@ -1,6 +1,7 @@
 """What the caller heard, by the real command: exact truth, and recordings without turns."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -33,6 +34,20 @@ def clips(tmp_path_factory, call):
     return find_speech_clips(folder)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, clips):
+    """Make the call with exact truth in a condition, once for all tests; give its file too."""
+
+    @cache
+    def of(condition):
+        built = build_call(clips, seed=11, index=3, condition=condition)
+        path = tmp_path_factory.mktemp(condition) / "call.wav"
+        soundfile.write(path, built.samples.T, built.sample_rate_hz, subtype="PCM_16")
+        return built, path
+
+    return of
+
+
 def heard(home, *arguments, code=0):
     result = echotrace("analyze", *arguments, "--stages", "turns", "--json", home=home)
     assert result.code == code, result.stderr
@@ -61,12 +76,10 @@ def matched(document, truth):
 
 @pytest.mark.parametrize("condition", ["clean", "white10", "bleed20"])
 def test_gaps_barge_ins_and_silences_are_those_of_a_call_with_exact_truth(
-    tmp_path, clips, condition
+    tmp_path, made, condition
 ):
     worst_ms, mean_ms = {"clean": (60, 20), "white10": (200, 60), "bleed20": (80, 25)}[condition]
-    built = build_call(clips, seed=11, index=3, condition=condition)
-    path = tmp_path / "call.wav"
-    soundfile.write(path, built.samples.T, built.sample_rate_hz, subtype="PCM_16")
+    built, path = made(condition)
     document = heard(tmp_path, path, "--caller-channel", str(built.truth.caller_channel))
     errors = []
     for true, found in matched(document, built.truth):
@@ -267,10 +280,8 @@ def test_the_agents_file_is_never_replaced_by_the_report(tmp_path, call):
     assert (tmp_path / "b.wav").read_bytes() == before
 
 
-def test_swapped_channels_are_named_when_the_sound_is_sure(tmp_path, clips):
-    built = build_call(clips, seed=11, index=3, condition="white20")
-    path = tmp_path / "call.wav"
-    soundfile.write(path, built.samples.T, built.sample_rate_hz, subtype="PCM_16")
+def test_swapped_channels_are_named_when_the_sound_is_sure(tmp_path, made):
+    built, path = made("clean")
     right = heard(tmp_path, path)
     wrong = heard(tmp_path, path, "--caller-channel", str(1 - built.truth.caller_channel))
     sure = next(item for item in right["source"]["channels"] if item["role"] == "caller")

@@ -166,7 +166,16 @@ def test_dark_or_light_is_one_action():
     assert drive(app, steps)
 
 
-@pytest.mark.parametrize("keys", [("question_mark",), ("e",), ("ctrl+p",), ("t", "enter"), ("l",)])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("question_mark",),
+        ("e",),
+        ("ctrl+p",),
+        pytest.param(("t", "enter"), marks=pytest.mark.slow),  # a dialog like the help
+        ("l",),
+    ],
+)
 def test_ctrl_c_leaves_from_every_screen_and_dialog(keys):
     app = saved_app(call_report())
 

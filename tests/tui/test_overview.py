@@ -10,6 +10,7 @@ from textual.content import Content
 
 from echotrace.model.report import AnalyzerResult
 from echotrace.tui.driver import terminal_stream
+from echotrace.tui.widgets.panel import Panel
 from tests.fakes.probe_reports import cost
 from tests.fakes.reports import (
     HOSTILE,
@@ -22,7 +23,13 @@ from tests.fakes.reports import (
     no_speech_report,
     partial_report,
 )
-from tests.fakes.tui_apps import panel_text, saved_app, screen_text, settled
+from tests.fakes.tui_apps import (
+    hand,
+    read_in_turn,
+    saved_app,
+    screen_text,
+    settled,
+)
 
 
 def look(app, size=(80, 24), *keys):
@@ -66,8 +73,14 @@ def test_a_complete_report_fits_on_80_by_24_without_scrolling():
         assert part in shown, part
 
 
-def test_a_mock_is_labelled_in_the_latency_and_on_the_waterfall():
-    shown = look(saved_app(mock_report()))
+@pytest.fixture(scope="module")
+def small():
+    """The first screen of a mock's report, then of a long one."""
+    return read_in_turn([mock_report(), long_report()], screen_text)
+
+
+def test_a_mock_is_labelled_in_the_latency_and_on_the_waterfall(small):
+    shown = small[0]
     assert "TTFT   [MOCK] 1,240 ms" in shown
     row = next(line for line in shown.splitlines() if "llm_ttft" in line)
     assert "╱╱╱" in row  # noqa: RUF001 - the hatching itself
@@ -75,8 +88,36 @@ def test_a_mock_is_labelled_in_the_latency_and_on_the_waterfall():
     assert "SYNTHETIC" in shown.splitlines()[0]
 
 
-def test_a_stage_that_failed_shows_its_error_under_its_row_and_the_rest_stays():
-    shown = look(saved_app(partial_report()), (160, 48))
+ODD = {"deep": {"a": {"b": [{"c": None}, {"c": 1.5}]}}, "x": [1, True, "[b]"], "": 0}
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """On a large screen: a partial run, a cost, an odd result; the screen and the generic panels.
+
+    They are shown by one app, one after the other.
+    """
+    odd = {"odd": AnalyzerResult(status="ok", data=ODD)}
+
+    def read(app):
+        return screen_text(app), {
+            panel.analyzer: panel.query_one("PanelBody").render().plain
+            for panel in app.screen.query("AnalyzerPanel")
+        }
+
+    return read_in_turn(
+        [
+            partial_report(),
+            replace(complete_report(), cost=cost()),
+            replace(complete_report(), analyzers=odd),
+        ],
+        read,
+        (160, 60),
+    )
+
+
+def test_a_stage_that_failed_shows_its_error_under_its_row_and_the_rest_stays(wide):
+    shown, _ = wide[0]
     lines = shown.splitlines()
     at = next(number for number, line in enumerate(lines) if "llm_ttft" in line)
     assert "FAILED" in lines[at]
@@ -101,13 +142,19 @@ def test_a_failed_run_names_the_failure():
     assert "try: echotrace analyze FILE --stt sphinx" in shown
 
 
-def test_the_wrong_words_of_a_long_transcript_come_before_it():
-    app = saved_app(long_report())
-    shown = look(app)
-    assert '"word100" -> "ward"' in shown
+def test_the_wrong_words_of_a_long_transcript_come_before_it(small):
+    assert '"word100" -> "ward"' in small[1]
 
 
-@pytest.mark.parametrize("size", [(40, 24), (80, 24), (200, 50), (20, 8), (1, 1)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (40, 24),
+        (20, 8),
+        (1, 1),
+        *(pytest.param(size, marks=pytest.mark.slow) for size in ((80, 24), (200, 50))),
+    ],
+)
 def test_a_report_is_drawn_first_at_any_size(size):
     app = saved_app(SAMPLES["hostile"]())
     shown = look(app, size)
@@ -119,8 +166,10 @@ def test_a_report_is_drawn_first_at_any_size(size):
     "size",
     [
         (80, 24),
-        (20, 8),
-        *(pytest.param(size, marks=pytest.mark.slow) for size in ((200, 50), (40, 24), (1, 1))),
+        *(
+            pytest.param(size, marks=pytest.mark.slow)
+            for size in ((20, 8), (200, 50), (40, 24), (1, 1))
+        ),
     ],
 )
 def test_every_report_is_drawn_at_every_size_and_no_line_is_wider_than_its_panel(size):
@@ -130,8 +179,7 @@ def test_every_report_is_drawn_at_every_size_and_no_line_is_wider_than_its_panel
     async def drive():
         async with app.run_test(size=size) as pilot:
             for name in sorted(SAMPLES):
-                app.logs = saved_app(SAMPLES[name]()).logs
-                await settled(pilot)
+                await hand(pilot, SAMPLES[name]())
                 panels = app.screen.query("Panel")
                 assert panels
                 for panel in panels:
@@ -147,7 +195,9 @@ def test_every_report_is_drawn_at_every_size_and_no_line_is_wider_than_its_panel
     assert app.return_code in (None, 0)
 
 
-@pytest.mark.parametrize("size", [(40, 60), (80, 24), (160, 48)])
+@pytest.mark.parametrize(
+    "size", [(40, 60), (160, 48), pytest.param((80, 24), marks=pytest.mark.slow)]
+)
 def test_hostile_text_is_data(size):
     app = saved_app(hostile_report())
 
@@ -183,18 +233,8 @@ def test_where_the_encoding_has_only_ascii_the_drawing_stays_a_drawing():
     assert "?" not in drawn.replace("? Help", "")
 
 
-def test_a_contributors_result_gets_a_table_without_ui_code_of_theirs():
-    app = saved_app(partial_report())
-
-    async def drive():
-        async with app.run_test(size=(160, 48)) as pilot:
-            await settled(pilot)
-            return [
-                (panel.analyzer, panel.query_one("PanelBody").render().plain)
-                for panel in app.screen.query("AnalyzerPanel")
-            ]
-
-    panels = dict(asyncio.run(drive()))
+def test_a_contributors_result_gets_a_table_without_ui_code_of_theirs(wide):
+    _, panels = wide[0]
     assert set(panels) == {"politeness", "compliance"}
     assert "greeted" in panels["politeness"]
     assert "yes" in panels["politeness"]
@@ -203,25 +243,16 @@ def test_a_contributors_result_gets_a_table_without_ui_code_of_theirs():
     assert "it took longer than 120 s" in panels["compliance"]
 
 
-def test_a_result_of_any_shape_is_flattened():
-    data = {"deep": {"a": {"b": [{"c": None}, {"c": 1.5}]}}, "x": [1, True, "[b]"], "": 0}
-    report = replace(complete_report(), analyzers={"odd": AnalyzerResult(status="ok", data=data)})
-    app = saved_app(report)
-
-    async def drive():
-        async with app.run_test(size=(120, 40)) as pilot:
-            await settled(pilot)
-            return panel_text(app, "AnalyzerPanel")
-
-    shown = asyncio.run(drive())
+def test_a_result_of_any_shape_is_flattened(wide):
+    shown = wide[2][1]["odd"]
     assert "deep.a.b[0].c  n/a" in shown
     assert "deep.a.b[1].c  1.5" in shown
     assert "1, yes, [b]" in shown
 
 
-def test_parts_of_a_report_without_a_panel_of_their_own_are_shown_too():
-    report = replace(complete_report(), cost=cost())
-    shown = look(saved_app(report), (160, 60))
+def test_parts_of_a_report_without_a_panel_of_their_own_are_shown_too(wide):
+    shown, panels = wide[1]
+    assert set(panels) == {"Cost"}
     assert "Cost" in shown
     assert "$0.0000634" in shown
 
@@ -290,3 +321,32 @@ def test_tab_and_arrows_reach_the_last_line_of_every_panel():
             await pilot.pause(0.02)
 
     assert len(asyncio.run(drive())) == 6
+
+
+def test_what_was_handed_in_last_stays_when_an_earlier_hand_in_is_held_up(monkeypatch):
+    """A panel of a contributor's analyzer takes its time to come in; the run may end meanwhile."""
+    odd = {"odd": AnalyzerResult(status="ok", data=ODD)}
+    early = saved_app(partial_report()).shown_run()
+    late = saved_app(replace(complete_report(), analyzers=odd)).shown_run()
+    app = saved_app(partial_report())
+
+    async def drive():
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settled(pilot)
+            fit, held = app.screen._fit_analyzers, asyncio.Event()
+
+            async def slow(names):
+                await fit(names)
+                await held.wait()
+
+            monkeypatch.setattr(app.screen, "_fit_analyzers", slow)
+            first = asyncio.create_task(app.screen.show(early))
+            await asyncio.sleep(0)
+            monkeypatch.setattr(app.screen, "_fit_analyzers", fit)
+            second = asyncio.create_task(app.screen.show(late))
+            await pilot.pause()
+            held.set()
+            await asyncio.gather(first, second)
+            return [panel.run is late for panel in app.screen.query(Panel)]
+
+    assert all(asyncio.run(drive()))

@@ -43,34 +43,6 @@ def over(app):
     return lambda: all(log.phase.is_over for log in app.logs)
 
 
-def test_the_demo_fills_the_screen_and_the_score_comes_last():
-    """Both runs of the demo wait; the first is on the screen, its misheard word no key away."""
-    app = EchoTraceApp(demo_jobs())
-    seen = []
-
-    async def steps(pilot):
-        first = screen_text(app)
-
-        def look():
-            waterfall = panel_text(app, "WaterfallPanel").rpartition("This run")[2]
-            score = panel_text(app, "ScorePanel")
-            seen.append((tuple(app.logs[0].snapshot().stages), "CRITICAL" in score, waterfall))
-            return app.logs[0].phase.is_over
-
-        await until(pilot, look, "the run ends")
-        return first, screen_text(app)
-
-    first, last = drive(app, steps)
-    assert "the score comes when the" in first
-    assert app.logs[0].phase is Phase.DONE
-    assert '"going" -> "golding"' in last
-    assert "45 / 100" in last
-    assert "[MOCK]" in last
-    running = [entry for entry in seen if "stt_audit" in entry[2] and "░" in entry[2]]
-    assert running, "the transcription was never seen growing"
-    assert not any(scored for _, scored, waterfall in seen if "░" in waterfall)
-
-
 def test_several_runs_come_one_after_another():
     app = EchoTraceApp([quick_job(name="first"), quick_job(name="second")])
     together = []
@@ -253,7 +225,7 @@ def test_a_contributors_analyzer_shows_up_by_itself(tmp_path, monkeypatch):
     assert "mood" in waterfall
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((160, 48), marks=pytest.mark.slow)])
 def test_a_run_in_its_middle(size):
     app = still_app()
 

@@ -23,7 +23,7 @@ from tests.fakes.reports import (
     mock_report,
     partial_report,
 )
-from tests.fakes.tui_apps import SIZES, Watched, drive, saved_app, screen_text, settled
+from tests.fakes.tui_apps import Watched, at_sizes, drive, saved_app, screen_text, settled
 
 
 def cost(metric, points=10.0, value=1.0, unit="ms", band="warning"):
@@ -254,8 +254,7 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize(("name", "size"), at_sizes(PICTURES, both=("deductions",)))
 def test_pictures(snap_compare, name, size):
     async def go(pilot):
         await settled(pilot)

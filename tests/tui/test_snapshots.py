@@ -8,23 +8,22 @@ import pytest
 from tests.fakes.audit_reports import AUDITS
 from tests.fakes.probe_reports import probe_only_report, probed_report
 from tests.fakes.reports import SAMPLES
-from tests.fakes.tui_apps import SIZES, saved_app, settled, still_app, tell_still
+from tests.fakes.tui_apps import (
+    SIZES,
+    SMALL_FIRST,
+    at_sizes,
+    saved_app,
+    settled,
+    still_app,
+    tell_still,
+)
 
 STATES = ("complete", "call", "mono", "many", "mock", "failed", "no_speech", "long", "hostile")
-AT_BOTH_SIZES = ("complete", "call", "many", "unreferenced", "audited")
+AT_BOTH_SIZES = ("complete", "call", "unreferenced", "audited")
 """States whose layout is another one where there is more room; the others wait for `slow`."""
 
 
-def at_sizes(states):
-    """Each state at the small size, and at the large one, some of them only when there is time."""
-    for state in states:
-        for size in SIZES:
-            late = size != SIZES[0] and state not in AT_BOTH_SIZES
-            marks = pytest.mark.slow if late else ()
-            yield pytest.param(state, size, id=f"{state}-{size[0]}x{size[1]}", marks=marks)
-
-
-@pytest.mark.parametrize(("state", "size"), list(at_sizes(STATES)))
+@pytest.mark.parametrize(("state", "size"), at_sizes(STATES, both=AT_BOTH_SIZES))
 def test_state(snap_compare, state, size):
     app = saved_app(SAMPLES[state]())
     assert snap_compare(app, terminal_size=size, run_before=settled)
@@ -41,7 +40,7 @@ def test_running(snap_compare, size, monkeypatch):
     assert snap_compare(still_app(), terminal_size=size, run_before=tell)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SMALL_FIRST)
 def test_help(snap_compare, size):
     app = saved_app(SAMPLES["complete"](), SAMPLES["mock"]())
 
@@ -53,7 +52,7 @@ def test_help(snap_compare, size):
     assert snap_compare(app, terminal_size=size, run_before=open_help)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SMALL_FIRST)
 def test_light(snap_compare, size):
     app = saved_app(SAMPLES["complete"]())
 
@@ -74,7 +73,7 @@ def test_turns_on_the_whole_screen(snap_compare, size):
     assert snap_compare(saved_app(SAMPLES["call"]()), terminal_size=size, run_before=zoom)
 
 
-@pytest.mark.parametrize(("state", "size"), list(at_sizes(AUDITS)))
+@pytest.mark.parametrize(("state", "size"), at_sizes(AUDITS, both=AT_BOTH_SIZES))
 def test_words(snap_compare, state, size):
     async def go_to_the_words(pilot):
         await settled(pilot)
@@ -85,7 +84,9 @@ def test_words(snap_compare, state, size):
     assert snap_compare(app, terminal_size=size, run_before=go_to_the_words)
 
 
-@pytest.mark.parametrize(("state", "size"), list(at_sizes(["audited", "wide", "hostile_audit"])))
+@pytest.mark.parametrize(
+    ("state", "size"), at_sizes(("audited", "wide", "hostile_audit"), both=AT_BOTH_SIZES)
+)
 def test_one_word(snap_compare, state, size):
     async def open_it(pilot):
         await settled(pilot)
@@ -116,6 +117,6 @@ def test_a_call_narrow_and_wide(snap_compare, width):
     assert snap_compare(saved_app(SAMPLES["call"]()), terminal_size=(width, 30), run_before=settled)
 
 
-@pytest.mark.parametrize("width", [40, 200])
+@pytest.mark.parametrize("width", [40, pytest.param(200, marks=pytest.mark.slow)])
 def test_narrow_and_wide(snap_compare, width):
     assert snap_compare(saved_app(SAMPLES["mock"]()), terminal_size=(width, 40), run_before=settled)

@@ -17,6 +17,8 @@ from tests.fakes.reports import complete_report
 from tests.fakes.terminal import CTRL_C, Terminal
 from tests.fakes.tui_apps import DEMO
 
+pytestmark = pytest.mark.on_a_clock
+
 RECORDING = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 QUICK = ("--stages", "signal")
 LEFT_SCREEN = "\x1b[?1049l"
@@ -72,19 +74,13 @@ def test_the_app_opens_shows_the_report_and_leaves_the_terminal_as_it_was(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_exit_codes_are_those_of_the_gates(tmp_path):
-    with terminal("analyze", RECORDING, *QUICK, "--min-snr-db", "30", home=tmp_path) as app:
+def test_exit_codes_are_those_of_the_gates_and_output_is_written_but_never_over_a_file(tmp_path):
+    path = tmp_path / "report.json"
+    gate = ("--min-snr-db", "30")
+    with terminal("analyze", RECORDING, *QUICK, *gate, "-o", path, home=tmp_path) as app:
         app.expect("COMPLETE")
         app.type("q", enter=False)
         assert app.wait() == ExitCode.GATE_FAILED
-
-
-def test_output_is_written_and_a_file_that_exists_is_refused_before_the_app_opens(tmp_path):
-    path = tmp_path / "report.json"
-    with terminal("analyze", RECORDING, *QUICK, "-o", path, home=tmp_path) as app:
-        app.expect("COMPLETE")
-        app.type("q", enter=False)
-        assert app.wait() == ExitCode.PASS
     assert json.loads(path.read_text("utf-8"))["status"] == "complete"
     with terminal("analyze", RECORDING, *QUICK, "-o", path, home=tmp_path) as app:
         assert app.wait() == ExitCode.USAGE
@@ -118,6 +114,12 @@ def test_a_saved_report_opens_again(tmp_path):
         app.expect("7f3c21d09a4e", "comprehensive")
         app.type("q", enter=False)
         assert app.wait() == ExitCode.PASS
+
+
+@pytest.mark.slow  # as with a run: that is in the suite, and so is `open` without a terminal
+def test_a_saved_report_is_printed_without_the_app(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text(complete_report().to_json(), "utf-8")
     with terminal("open", path, "--no-tui", home=tmp_path) as app:
         assert app.wait() == ExitCode.PASS
         assert LEFT_SCREEN.encode() not in app.raw
@@ -132,14 +134,16 @@ def test_the_printed_report_stays_one_flag_away(tmp_path, flags):
         assert "Waterfall" in app.text
 
 
-def test_ci_and_a_dumb_terminal_get_the_printed_report(tmp_path):
-    for extra in ({"CI": "true"}, {"TERM": "dumb"}):
-        with terminal("analyze", RECORDING, *QUICK, home=tmp_path, **extra) as app:
-            assert app.wait() == ExitCode.PASS
-            assert LEFT_SCREEN.encode() not in app.raw
+@pytest.mark.parametrize(
+    "extra", [{"CI": "true"}, pytest.param({"TERM": "dumb"}, marks=pytest.mark.slow)]
+)
+def test_ci_and_a_dumb_terminal_get_the_printed_report(tmp_path, extra):
+    with terminal("analyze", RECORDING, *QUICK, home=tmp_path, **extra) as app:
+        assert app.wait() == ExitCode.PASS
+        assert LEFT_SCREEN.encode() not in app.raw
 
 
-@pytest.mark.parametrize("key", ["q", CTRL_C])
+@pytest.mark.parametrize("key", [pytest.param("q", marks=pytest.mark.slow), CTRL_C])
 def test_leaving_a_run_early_is_an_interruption(tmp_path, key):
     output = tmp_path / "call.json"
     recording = DEMO / "call.wav"
@@ -153,7 +157,10 @@ def test_leaving_a_run_early_is_an_interruption(tmp_path, key):
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, ExitCode.TERMINATED), (signal.SIGINT, ExitCode.INTERRUPTED)],
+    [
+        (signal.SIGTERM, ExitCode.TERMINATED),
+        pytest.param(signal.SIGINT, ExitCode.INTERRUPTED, marks=pytest.mark.slow),
+    ],
 )
 def test_signals_leave_the_terminal_as_it_was(tmp_path, number, code):
     with terminal("demo", home=tmp_path) as app:
@@ -176,13 +183,24 @@ def test_a_terminal_that_is_closed_in_the_middle_leaves_nothing_behind(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_colour_there_is_none(tmp_path):
-    with terminal("analyze", RECORDING, *QUICK, home=tmp_path, NO_COLOR="1") as app:
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """What a run writes to a terminal that wants no colour and knows no Unicode."""
+    colour = {"NO_COLOR": "1", "COLORTERM": "truecolor"}
+    extra = {**colour, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    home = tmp_path_factory.mktemp("plain")
+    with terminal("analyze", RECORDING, *QUICK, home=home, **extra) as app:
         app.expect("COMPLETE")
         app.type("q", enter=False)
         assert app.wait() == ExitCode.PASS
-        for colour in _colours(app.raw):
-            assert len(set(colour)) == 1, "only greys are left"
+        return app.raw
+
+
+def test_without_colour_there_is_none(plain):
+    colours = _colours(plain)
+    assert colours
+    for colour in colours:
+        assert len(set(colour)) == 1, "only greys are left"
 
 
 def _colours(raw):
@@ -194,14 +212,9 @@ def _colours(raw):
     ]
 
 
-def test_without_unicode_every_byte_is_ascii(tmp_path):
-    extra = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    with terminal("analyze", RECORDING, *QUICK, home=tmp_path, **extra) as app:
-        app.expect("COMPLETE")
-        app.type("q", enter=False)
-        assert app.wait() == ExitCode.PASS
-        assert app.raw.isascii()
-        assert b"###" in app.raw
+def test_without_unicode_every_byte_is_ascii(plain):
+    assert plain.isascii()
+    assert b"###" in plain
 
 
 def test_what_an_engine_prints_waits_until_the_app_has_closed(tmp_path):

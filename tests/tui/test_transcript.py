@@ -26,7 +26,7 @@ from tests.fakes.audit_reports import (
     unreferenced_report,
 )
 from tests.fakes.reports import call_report, complete_report, hostile_report, long_report
-from tests.fakes.tui_apps import SIZES, drive, saved_app, screen_text, settled
+from tests.fakes.tui_apps import at_sizes, drive, saved_app, screen_text, settled
 
 
 def empty_report():
@@ -416,8 +416,11 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("picture", PICTURES)
+WIDE_TOO = ("full", "both_sides", "entities")
+"""The others are laid out as the first; their large size waits for `slow`."""
+
+
+@pytest.mark.parametrize(("picture", "size"), at_sizes(PICTURES, both=WIDE_TOO))
 def test_picture(snap_compare, picture, size):
     report, keys = PICTURES[picture]
 

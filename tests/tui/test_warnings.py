@@ -13,7 +13,7 @@ from echotrace.tui.widgets.row_list import UNFOLDED, RowList
 from echotrace.tui.widgets.warnings import WarningsPanel
 from tests.fakes.probe_reports import probed_report
 from tests.fakes.reports import call_report, complete_report, hostile_report, minimal_report
-from tests.fakes.tui_apps import SIZES, Watched, drive, saved_app, screen_text, settled
+from tests.fakes.tui_apps import SMALL_FIRST, Watched, drive, saved_app, screen_text, settled
 
 
 class Asked(Watched):
@@ -261,7 +261,7 @@ def test_hostile_warnings_are_drawn_at_any_size_and_in_ascii():
         assert char not in shown
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SMALL_FIRST)
 def test_warnings_with_a_cursor(snap_compare, size):
     async def go(pilot):
         await settled(pilot)

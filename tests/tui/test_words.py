@@ -1,6 +1,7 @@
 """The misheard words in the app: the table, the sheet of a word, what stands below them."""
 
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -26,8 +27,9 @@ from tests.fakes.audit_reports import (
 from tests.fakes.reports import complete_report, failed_report
 from tests.fakes.tui_apps import (
     drive,
-    look,
+    hand,
     panel_text,
+    read_in_turn,
     saved_app,
     screen_text,
     settled,
@@ -47,9 +49,55 @@ def sheet(text):
     return " ".join(" ".join(inside).split())
 
 
-@pytest.mark.parametrize("report", [audited_report(), audited_call_report()])
+@pytest.fixture(scope="module")
+def small():
+    """By its name, what each of some reports puts on a small screen: rows, two panels, all."""
+    made = {
+        "audited": audited_report(),
+        "unreferenced": unreferenced_report(),
+        "silent": silent_report(),
+        "wide": wide_report(),
+    }
+    return dict(zip(made, read_in_turn(made.values(), read), strict=True))
+
+
+@pytest.fixture(scope="module")
+def large():
+    """The same of some reports on a large screen."""
+    made = {
+        "audited": audited_report(),
+        "complete": complete_report(),
+        "audited_call": audited_call_report(),
+    }
+    return dict(zip(made, read_in_turn(made.values(), read, (160, 48)), strict=True))
+
+
+class Read(NamedTuple):
+    rows: list
+    cursor: int
+    words: str
+    entities: str
+    screen: str
+    entities_region: Any
+    words_region: Any
+
+
+def read(app):
+    find = app.screen.query_one
+    return Read(
+        rows(app),
+        find(MisheardTable).cursor_row,
+        panel_text(app, "TranscriptPanel"),
+        panel_text(app, "EntitiesPanel"),
+        screen_text(app),
+        find(EntitiesPanel).region if find(EntitiesPanel).display else None,
+        find(TranscriptPanel).region,
+    )
+
+
+@pytest.mark.parametrize("report", [audited_report, audited_call_report])
 def test_the_misheard_word_and_its_cause_are_seen_at_first_sight(report):
-    app = saved_app(report)
+    app = saved_app(report())
 
     async def steps(pilot):
         small = screen_text(app)
@@ -72,13 +120,8 @@ def test_tables_and_lists_name_their_keys_alike():
     assert [named(panel) for panel in panels] == [{("panel.open", "Open")}] * 4
 
 
-def test_the_best_explained_error_is_the_first_row():
-    app = saved_app(audited_report())
-
-    async def steps(pilot):
-        return rows(app), app.screen.query_one(MisheardTable).cursor_row
-
-    found, at = drive(app, steps)
+def test_the_best_explained_error_is_the_first_row(small):
+    found, at = small["audited"].rows, small["audited"].cursor
     assert [row[1] for row in found] == [
         '"comprehensive" -> "compassion"',
         '"for" added',
@@ -98,7 +141,7 @@ def test_the_best_explained_error_is_the_first_row():
     assert at == 0
 
 
-def test_w_leads_to_the_words_from_anywhere_and_the_keys_move_the_cursor():
+def test_w_leads_to_the_words_and_keys_move_the_cursor_and_the_error_under_it_is_told():
     app = saved_app(audited_call_report())
 
     async def steps(pilot):
@@ -112,15 +155,14 @@ def test_w_leads_to_the_words_from_anywhere_and_the_keys_move_the_cursor():
         for key in ("j", "down", "k", "end", "home"):
             await pilot.press(key)
             places.append(table.cursor_row)
-        return places
+        await hand(pilot, audited_report())
+        await pilot.press(*"jjjj")
+        await settled(pilot)
+        return places, screen_text(app)
 
-    assert drive(app, steps) == [1, 2, 1, 7, 0]
-
-
-def test_the_error_under_the_cursor_is_told_in_full():
-    assert "the other side speaks over 62 % of it" in look(
-        audited_report(), (160, 48), "w", *"jjjj"
-    )
+    places, shown = drive(app, steps, (160, 48))
+    assert places == [1, 2, 1, 7, 0]
+    assert "the other side speaks over 62 % of it" in shown
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +218,8 @@ def test_a_small_terminal_scrolls_the_sheet(sheets):
     assert "low confidence" in sheets[4]
 
 
-def test_keys_go_from_word_to_word_and_stop_at_the_ends():
-    app = saved_app(audited_report())
+def test_keys_go_from_word_to_word_stop_at_the_ends_and_turn_no_report():
+    app = saved_app(audited_report(), complete_report())
 
     async def steps(pilot):
         await pilot.press("w", "enter")
@@ -186,10 +228,12 @@ def test_keys_go_from_word_to_word_and_stop_at_the_ends():
         for key in ("p", "n", "down", "up", "j", "k", "right", "left", *["n"] * 9):
             await pilot.press(key)
             shown.append(app.screen.at)
+        await pilot.press("r", "e", "t", "w")
         await pilot.pause()
-        return shown, screen_text(app)
+        return shown, screen_text(app), (app.shown, app.screen.at, len(app.screen_stack))
 
-    shown, text = drive(app, steps)
+    shown, text, stayed = drive(app, steps)
+    assert stayed == (0, 7, 3)
     assert shown == [0, 1, 2, 1, 2, 1, 2, 1, 2, 3, 4, 5, 6, 7, 7, 7, 7]
     assert "Misheard word 8 of 8" in text
     assert '"please" missed' in text
@@ -215,29 +259,9 @@ def test_the_sheet_closes_and_the_cursor_is_on_the_word_shown_last():
     assert drive(app, steps) == ([2, 4, 6], True, False)
 
 
-def test_the_keys_of_the_sheet_do_not_turn_the_reports():
-    app = saved_app(audited_report(), complete_report())
-
-    async def steps(pilot):
-        await pilot.press("w", "enter")
-        await pilot.pause()
-        await pilot.press("n", "n", "r", "e", "t", "w")
-        await pilot.pause()
-        return app.shown, app.screen.at, len(app.screen_stack)
-
-    assert drive(app, steps) == (0, 2, 3)
-
-
-def test_entities_and_made_up_words_stand_below_the_words():
-    app = saved_app(audited_report())
-
-    async def steps(pilot):
-        panel = app.screen.query_one(EntitiesPanel)
-        words = app.screen.query_one(TranscriptPanel)
-        return panel.region.y > words.region.bottom - 1, panel_text(app, "EntitiesPanel")
-
-    below, text = drive(app, steps, (160, 48))
-    assert below
+def test_entities_and_made_up_words_stand_below_the_words(large):
+    text = large["audited"].entities
+    assert large["audited"].entities_region.y > large["audited"].words_region.bottom - 1
     for part in (
         "Entities  recall 50.0 %",
         "Hallucination  2 words where nobody speaks",
@@ -247,17 +271,12 @@ def test_entities_and_made_up_words_stand_below_the_words():
     assert text.count("\n\n") == 2
 
 
-def test_a_report_without_these_parts_has_no_panel_for_them():
-    app = saved_app(complete_report())
-
-    async def steps(pilot):
-        return app.screen.query_one(EntitiesPanel).display, rows(app), screen_text(app)
-
-    shown, found, text = drive(app, steps, (160, 48))
-    assert not shown
-    assert found == []
-    assert "Entities" not in text
-    assert "Analyzer" not in text
+def test_a_report_without_these_parts_has_no_panel_for_them(large):
+    found = large["complete"]
+    assert found.entities_region is None
+    assert found.rows == []
+    assert "Entities" not in found.screen
+    assert "Analyzer" not in found.screen
 
 
 def test_without_an_error_w_leads_to_the_transcript():
@@ -291,24 +310,14 @@ def test_without_a_transcription_there_is_no_such_key():
     assert "w Words" not in text
 
 
-def test_without_a_reference_the_words_heard_and_their_entities_are_shown():
-    app = saved_app(unreferenced_report())
-
-    async def steps(pilot):
-        return panel_text(app, "TranscriptPanel"), panel_text(app, "EntitiesPanel")
-
-    words, entities = drive(app, steps)
-    assert "WER n/a: no reference was given" in words
-    assert 'heard: money "thirty sick dollars", date "May bird"' in entities
+def test_without_a_reference_the_words_heard_and_their_entities_are_shown(small):
+    found = small["unreferenced"]
+    assert "WER n/a: no reference was given" in found.words
+    assert 'heard: money "thirty sick dollars", date "May bird"' in found.entities
 
 
-def test_words_on_silence_are_rows_and_flags():
-    app = saved_app(silent_report())
-
-    async def steps(pilot):
-        return rows(app), panel_text(app, "EntitiesPanel")
-
-    found, text = drive(app, steps)
+def test_words_on_silence_are_rows_and_flags(small):
+    found, text = small["silent"].rows, small["silent"].entities
     assert [row[1] for row in found] == [
         f'"{word}" added' for word in ("thank", "you", "for", "watching.", "please", "subscribe.")
     ]
@@ -317,20 +326,15 @@ def test_words_on_silence_are_rows_and_flags():
     assert "repetition 6 (limit 4)" in text
 
 
-def test_the_dialogue_and_what_was_sent_are_in_the_panel():
-    app = saved_app(audited_call_report())
-
-    async def steps(pilot):
-        return panel_text(app, "TranscriptPanel")
-
-    text = drive(app, steps, (160, 48))
+def test_the_dialogue_and_what_was_sent_are_in_the_panel(large):
+    text = large["audited_call"].words
     assert "0:11.4  agent   Mhm." in text
     assert "from the cache of 2025-01-01T09:08:07Z" in " ".join(text.split())
     assert "of audio sent to api.groq.com" in " ".join(text.split())
 
 
-def test_where_cer_leads_the_title_says_so():
-    shown = look(wide_report())
+def test_where_cer_leads_the_title_says_so(small):
+    shown = small["wide"].screen
     assert "Transcript  CER 14.8 %" in shown
     assert "CER    14.8 %" in shown
     assert "26.7 %" not in shown

@@ -48,9 +48,11 @@ def test_looking_creates_nothing_and_the_file_is_for_its_owner_alone(cache):
     assert stat.S_IMODE(cache.path.parent.stat().st_mode) == 0o700
 
 
-def test_fifty_kills_while_it_is_written_leave_right_entries_only(tmp_path):
+@pytest.mark.parametrize("kills", [20, pytest.param(50, marks=pytest.mark.slow)])
+def test_kills_while_it_is_written_leave_right_entries_only(tmp_path, kills):
+    path = str(tmp_path / "c.sqlite3")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", PROGRAM, str(tmp_path / "c.sqlite3"), "50", "7"],
+        [sys.executable, "-W", "error", "-m", PROGRAM, path, str(kills), "7"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -58,9 +60,11 @@ def test_fifty_kills_while_it_is_written_leave_right_entries_only(tmp_path):
     )
     assert not done.stderr
     seen = json.loads(done.stdout)
-    assert seen["killed"] == 50
-    assert seen["in_transaction"] >= 5, "kills have to fall into transactions to show anything"
-    assert seen["held"] > 200
+    assert seen["killed"] == seen["rounds"] >= kills
+    assert seen["in_transaction"] >= kills // 10, (
+        "kills have to fall into transactions to show anything"
+    )
+    assert seen["held"] > 4 * kills
     assert (seen["wrong"], seen["troubled"], seen["troubles"]) == (0, 0, [])
     assert seen["last"]
     assert seen["integrity"] == "ok"

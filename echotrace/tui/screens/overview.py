@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -53,6 +54,8 @@ class OverviewScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._shown: RunState | None = None
+        self._wanted: RunState | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         """Lay out title, tabs, panels and the keys."""
@@ -84,8 +87,15 @@ class OverviewScreen(Screen[None]):
     async def show(self, run: RunState) -> None:
         """Hand the run to every panel, and give each contributor's analyzer one.
 
-        Like ``tick`` it may come while the app closes, when the widgets are gone already.
+        Like ``tick`` it may come while the app closes, when the widgets are gone already. A run
+        that comes while a panel is being put in waits for that; what it overtakes is left out.
         """
+        self._wanted = run
+        async with self._one_at_a_time:
+            if self._wanted is run:
+                await self._show(run)
+
+    async def _show(self, run: RunState) -> None:
         for title in self.query(TitleLine):
             title.run = run
         await self._fit_analyzers(generic_names(run))

@@ -94,14 +94,16 @@ class Shifted:
         return self._reader.read(channel, start_s - self._start_s, end_s - self._start_s)
 
 
-@pytest.mark.parametrize("noisy", [False, True])
+STRAIGHT, LINE = (12, 0.0, {}), (20, 120.3, {"band": (300, 3_400)})
+ROOM, LATE = (20, 41.0, {"room_s": 0.15}), (30, 300.0, {"band": (100, 3_000)})
+
+
 @pytest.mark.parametrize(
-    ("attenuation", "delay", "shape"),
+    ("attenuation", "delay", "shape", "noisy"),
     [
-        (12, 0.0, {}),
-        (20, 120.3, {"band": (300, 3_400)}),
-        (20, 41.0, {"room_s": 0.15}),
-        (30, 300.0, {"band": (100, 3_000)}),
+        *((*leak, False) for leak in (STRAIGHT, LINE, ROOM, LATE)),
+        *((*leak, True) for leak in (STRAIGHT, ROOM)),
+        *(pytest.param(*leak, True, marks=pytest.mark.slow) for leak in (LINE, LATE)),
     ],
 )
 def test_a_leak_is_found_measured_and_taken_off(call, look, attenuation, delay, shape, noisy):
@@ -124,7 +126,9 @@ def test_a_leak_is_found_measured_and_taken_off(call, look, attenuation, delay, 
     assert db(power(call[0])) - db(power(left)) > (25 if noisy else 40)
 
 
-@pytest.mark.parametrize(("attenuation", "delay"), [(40, 7.0), (45, 80.0)])
+@pytest.mark.parametrize(
+    ("attenuation", "delay"), [pytest.param(40, 7.0, marks=pytest.mark.slow), (45, 80.0)]
+)
 def test_a_leak_below_the_noise_of_the_line_is_found(call, look, attenuation, delay):
     heard = call.astype(np.float64)
     heard[0] += leak_of(call[1], attenuation, path(delay))
@@ -198,7 +202,7 @@ HAZARDS = {
 }
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.slow), 2, 3])
 @pytest.mark.parametrize("name", list(HAZARDS))
 def test_channels_without_a_leak_have_none(call, look, name, seed):
     moved = np.stack([call[0], np.roll(call[1], 3 * RATE * (seed - 1))])
@@ -218,8 +222,22 @@ def leaky(call):
     return heard.astype(np.float32)
 
 
-def test_a_cut_that_begins_later_changes_nothing(leaky, look):
-    (plain,), at_zero = look(leaky)
+@pytest.fixture(scope="module")
+def looked(leaky, look):
+    """What was found in the leaky call, and the canceller of it."""
+    return look(leaky)
+
+
+@pytest.fixture(scope="module")
+def cancelled(looked):
+    """The caller's channel without the leak, read in one piece."""
+    samples = looked[1].read(0, 0.0, 99.0)
+    samples.flags.writeable = False
+    return samples
+
+
+def test_a_cut_that_begins_later_changes_nothing(leaky, look, looked):
+    (plain,), at_zero = looked
     (late,), shifted = look(leaky, start_s=100.5)
     assert late.attenuation_db == pytest.approx(plain.attenuation_db)
     assert np.allclose(shifted.read(0, 103.5, 107.5), at_zero.read(0, 3.0, 7.0), atol=1e-7)
@@ -227,9 +245,9 @@ def test_a_cut_that_begins_later_changes_nothing(leaky, look):
 
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(start=st.integers(-RATE, 45 * RATE), count=st.integers(0, 5 * RATE))
-def test_how_it_is_read_changes_nothing(leaky, look, start, count):
-    found, whole = leaky_canceller(leaky, look)
-    truth = whole[max(0, start) : max(0, start + count)]
+def test_how_it_is_read_changes_nothing(leaky, looked, cancelled, start, count):
+    found, _ = looked
+    truth = cancelled[max(0, start) : max(0, start + count)]
     fresh = Canceller(ArrayReader(leaky).read, found, start_s=0.0, end_s=leaky.shape[1] / RATE)
     heard = fresh.read(0, start / RATE, (start + count) / RATE)
     assert heard.dtype == np.float32
@@ -238,18 +256,8 @@ def test_how_it_is_read_changes_nothing(leaky, look, start, count):
     assert np.array_equal(fresh.read(1, 1.0, 2.0), leaky[1, RATE : 2 * RATE])
 
 
-CANCELLED = {}
-
-
-def leaky_canceller(leaky, look):
-    if not CANCELLED:
-        found, canceller = look(leaky)
-        CANCELLED["it"] = found, canceller.read(0, 0.0, 99.0)
-    return CANCELLED["it"]
-
-
-def test_what_is_left_of_a_leak_is_explained_and_speech_is_not(call, leaky, look):
-    _, canceller = look(leaky)
+def test_what_is_left_of_a_leak_is_explained_and_speech_is_not(looked):
+    _, canceller = looked
     for start_s, end_s in ((0.5, 2.5), (9.4, 12.0), (25.0, 28.0)):  # the agent alone
         assert canceller.explained(0, start_s, end_s) > 0.5
     for start_s, end_s in ((5.3, 9.0), (14.0, 16.5), (31.0, 32.4)):  # the caller

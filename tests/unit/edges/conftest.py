@@ -51,10 +51,10 @@ def speech_of():
 
 @pytest.fixture(scope="session")
 def noisy():
-    """Add noise of a kind at an SNR against the channel's active speech level."""
+    """Add noise of a kind at an SNR against the active speech level, of ``whole`` if given."""
 
-    def mix(stem, kind, snr_db, seed=1):
-        level = active_level(stem).level_dbfs
+    def mix(stem, kind, snr_db, seed=1, *, whole=None):
+        level = active_level(stem if whole is None else whole).level_dbfs
         noise = make_noise(kind, len(stem), RATE, np.random.default_rng(seed))
         return stem + noise * np.float32(10 ** ((level - snr_db) / 20))
 

@@ -29,6 +29,8 @@ from tests.fakes.llm_servers import (
     sse,
 )
 
+pytestmark = pytest.mark.on_a_clock
+
 NDJSON = {"content_type": "application/x-ndjson"}
 GOOD = {
     "groq": groq_answer("a", "b"),
@@ -250,10 +252,7 @@ FAULTS = [
     (
         "gzip bomb",
         "sse",
-        Reply(
-            steps=(gzip_bomb(256),),
-            headers=(("Content-Encoding", "gzip"),),
-        ),
+        lambda: Reply(steps=(gzip_bomb(32),), headers=(("Content-Encoding", "gzip"),)),
         "LLM_REPLY_TOO_LARGE",
         "128 KiB",
     ),

@@ -18,6 +18,8 @@ from tests.fakes.llm_servers import (
     sse,
 )
 
+pytestmark = pytest.mark.on_a_clock
+
 GOOD = openai_answer("Yes.", " No.")
 NO_USAGE = {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"]}]}
 NO_MAX = {

@@ -142,6 +142,7 @@ def acme(tmp_path, environment):
     install(folder, "acme_voice", "llm", CLASSES, SOURCE)
     install(folder, "acme_broken", "llm", {"broken": "X"}, "raise RuntimeError('no such thing')\n")
     environment.syspath_prepend(str(folder))
+    environment.delitem(sys.modules, "acme_voice", raising=False)  # of another test's distribution
     environment.setenv("ACME_KEY", KEY)
     yield
     for name in ("acme_voice", "acme_broken"):

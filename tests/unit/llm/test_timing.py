@@ -29,6 +29,8 @@ from tests.fakes.llm_servers import (
 )
 from tests.fakes.timed_server import TimedServer, Timing
 
+pytestmark = pytest.mark.on_a_clock
+
 SLACK_MS = 50.0
 WORDS = ("Please ", "block ", "your ", "card.")
 ANSWERS = {"groq": (groq_answer, 1), "openai": (openai_answer, 1), "ollama": (ollama_answer, 0)}

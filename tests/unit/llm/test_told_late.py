@@ -26,6 +26,8 @@ from tests.fakes.llm_servers import (
     ollama_part,
 )
 
+pytestmark = pytest.mark.on_a_clock
+
 
 def sorted_out(*pieces):
     thoughts = Thoughts()

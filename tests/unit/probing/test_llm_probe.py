@@ -10,6 +10,8 @@ from echotrace.config.settings import LlmSettings, Settings
 from echotrace.telemetry import TelemetryCollector
 from tests.fakes.llm_servers import LlmServer, Reply, Stall, error, groq_chunk, openai_answer
 
+pytestmark = pytest.mark.on_a_clock
+
 WORDS = ("Block ", "the ", "card.")
 
 

@@ -15,6 +15,8 @@ from tests.fakes.llm_servers import Pause, Reply
 from tests.fakes.probe_reports import llm_probe, mock_llm_probe
 from tests.fakes.tts_servers import SpeechServer, refusal, spoken, voice, wav
 
+pytestmark = pytest.mark.on_a_clock
+
 RATE_HZ = 24_000
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -276,7 +276,6 @@ def test_worst_first_keeps_every_error_and_orders_by_strength_then_snr(errors):
     assert keys == sorted(keys)
 
 
-@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(("low_snr", "model", "unknown", "odd")), st.integers(1, 40)))
 def test_the_listed_and_the_left_out_errors_add_up_whatever_the_causes(sizes):
     errors = tuple(error(kind=kind) for kind, size in sizes.items() for _ in range(size))

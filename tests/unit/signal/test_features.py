@@ -22,10 +22,10 @@ def assert_same(one, other):
             assert first == second, item.name
 
 
-@given(cuts=st.lists(st.integers(0, 150_000), max_size=8), rest=st.integers(0, 5000))
+@given(cuts=st.lists(st.integers(0, 75_000), max_size=8), rest=st.integers(0, 5000))
 @settings(max_examples=12)
 def test_how_the_samples_come_changes_nothing(call, extract, cuts, rest):
-    samples = call[:, : 10 * RATE + rest]
+    samples = call[:, : 5 * RATE + rest]
     whole = extract(samples)
     extractor, at = FeatureExtractor(2), 0
     for cut in cuts:
@@ -72,7 +72,7 @@ def test_the_envelope_bounds_every_column(extract, length, seed):
         assert found.envelope_max[at] == part.max()
 
 
-@pytest.mark.parametrize("seconds", [15.99, 16.0, 17.0, 63.97, 64.0, 300.0])
+@pytest.mark.parametrize("seconds", [15.99, 16.0, 17.0, 63.97, 64.0, 130.0])
 def test_spectra_and_envelope_stay_bounded_however_long(extract, seconds):
     samples = np.zeros(int(seconds * RATE), np.float32)
     spots = np.random.default_rng(3).integers(0, len(samples), 40)

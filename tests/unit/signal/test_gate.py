@@ -12,7 +12,7 @@ RATE = 16_000
 @pytest.fixture(scope="module")
 def clean(call):
     """One speaker of the call, its background silenced, with the samples of its own speech."""
-    row = call[1].copy()
+    row = call[1, : 26 * RATE].copy()
     envelope = np.sqrt(np.convolve(row**2, np.full(320, 1 / 320), "same"))
     speaking = envelope > 0.05 * envelope.max()
     near = np.convolve(speaking, np.ones(1_600), "same") > 0
@@ -85,15 +85,15 @@ def test_a_closed_gate_of_silence_is_digital(extract, clean):
 
 
 def test_silence_behind_the_channels_end_is_not_looked_at(extract, call):
-    samples = np.concatenate([call[1], np.zeros(40 * RATE, np.float32)])
+    samples = np.concatenate([call[1, : 20 * RATE], np.zeros(20 * RATE, np.float32)])
     assert look(extract, samples).is_gated is True
-    assert look(extract, samples, end_s=call.shape[1] / RATE).is_gated is False
+    assert look(extract, samples, end_s=20.0).is_gated is False
 
 
 def test_silence_before_the_channels_beginning_is_not_looked_at(extract, call):
-    samples = np.concatenate([np.zeros(40 * RATE, np.float32), call[1]])
+    samples = np.concatenate([np.zeros(20 * RATE, np.float32), call[1, : 20 * RATE]])
     assert look(extract, samples).is_gated is True
-    assert look(extract, samples, begin_s=40.0).is_gated is False
+    assert look(extract, samples, begin_s=20.0).is_gated is False
 
 
 @pytest.mark.parametrize("samples", [np.zeros(RATE), np.zeros(0), np.full(3 * RATE, 0.2)])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,10 +22,13 @@ def sine(seconds, rate, *, hz=997.0, dbfs=0.0):
     return 10 ** (dbfs / 20) * np.sin(2 * np.pi * hz * clock(seconds, rate))
 
 
+@functools.cache
 def syllables(rate):
     time_s = clock(6, rate)
     buzz = sum(np.sin(2 * np.pi * 140 * k * time_s + k) / k for k in range(1, 24))
-    return 0.1 * buzz * np.clip(np.sin(2 * np.pi * 1.7 * time_s), 0, 1)
+    samples = 0.1 * buzz * np.clip(np.sin(2 * np.pi * 1.7 * time_s), 0, 1)
+    samples.flags.writeable = False
+    return samples
 
 
 def mixture(rate):

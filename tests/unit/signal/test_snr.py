@@ -72,7 +72,7 @@ REASONS = {
 @pytest.mark.parametrize("name", sorted(sounds()))
 def test_what_is_no_speech_never_gets_a_number(extract, name, seconds):
     t = np.arange(int(seconds * RATE)) / RATE
-    for seed in range(3):
+    for seed in range(3 if seconds < 8 else 1):
         for level_db in (-50, -12):
             rng = np.random.default_rng([seed, -level_db])
             samples = sounds()[name](t, rng) * 10 ** (level_db / 20)

@@ -1,5 +1,6 @@
 """What the tests of both cloud engines share: a recording, and an engine that is pointed at it."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ PROVIDERS = ("groq", "openai")
 MODELS = {"groq": "whisper-large-v3-turbo", "openai": "whisper-1"}
 
 
+@functools.cache
 def recording(seconds=60.0, seed=1):
     """Faint noise, so that the FLAC has something to hold."""
     frames = round(seconds * 16_000)

@@ -22,6 +22,8 @@ from tests.unit.stt.remote_engines import (
     transcribe,
 )
 
+pytestmark = pytest.mark.on_a_clock
+
 HELLO = verbose(
     "Hello, world.",
     [("Hello", 0.5, 0.9), ("world", 1.25, 1.75)],

@@ -24,6 +24,8 @@ from tests.fakes.llm_servers import Drop, Pause, Reply, Stall, document_reply, e
 from tests.fakes.stt_servers import SttServer, answers, raw_json, refusal, verbose
 from tests.unit.stt.remote_engines import PROVIDERS, make, piece, transcribe
 
+pytestmark = pytest.mark.on_a_clock
+
 both = pytest.mark.parametrize("provider", PROVIDERS)
 GOOD = verbose("fine", [("fine", 0.1, 0.5)])
 WHOLE = json.dumps(GOOD)
@@ -81,7 +83,7 @@ FAULTS = [
     ("brotli", raw_json(WHOLE, headers=(("Content-Encoding", "br"),)), "STT_MALFORMED", "'br'"),
     (
         "gzip bomb",
-        raw_json(gzip_bomb(64), headers=(("Content-Encoding", "gzip"),)),
+        lambda: raw_json(gzip_bomb(40), headers=(("Content-Encoding", "gzip"),)),
         "STT_REPLY_TOO_LARGE",
         "32 MiB",
     ),
@@ -105,7 +107,7 @@ def failed(environment, provider, url, *pieces, **more):
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault[0].replace(" ", "-"))
 def test_a_fault_is_one_clear_line_asked_for_once(environment, provider, fault):
     _, reply, code, fragment = fault
-    with SttServer(lambda seen: reply) as server:
+    with SttServer(lambda seen: reply() if callable(reply) else reply) as server:
         found = failed(environment, provider, server.url)
     assert found.code == code
     assert fragment in f"{found.what}: {found.why}"

@@ -13,6 +13,7 @@ from echotrace.providers.stt import sphinx
 from echotrace.providers.stt.base import SttStopped
 from echotrace.providers.stt.pieces import cut_pieces
 from echotrace.providers.stt.sphinx import SphinxEngine
+from echotrace.telemetry import TelemetryCollector
 from echotrace.text.compare import compare
 from tests.fakes.array_reader import ArrayReader
 from tests.fakes.speech_models import shared
@@ -24,6 +25,15 @@ pytest.importorskip("pocketsphinx", reason="pocketsphinx has no wheel for this P
 def engine(collector):
     engine = SphinxEngine()
     engine.load(collector)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """An engine for tests that leave its process as they found it."""
+    engine = SphinxEngine()
+    engine.load(TelemetryCollector())
     yield engine
     engine.close()
 
@@ -44,7 +54,7 @@ def levenshtein(gold, actual):
 
 
 @pytest.mark.slow
-def test_human_speech_has_the_error_rate_this_engine_is_known_for(engine, collector):
+def test_human_speech_has_the_error_rate_this_engine_is_known_for(loaded, collector):
     """Five utterances of LibriVox: 0.27 measured apart; the counts by a table written here."""
     folder = shared("audio/librivox")
     lines = (folder / "transcripts.txt").read_text().splitlines()
@@ -52,7 +62,7 @@ def test_human_speech_has_the_error_rate_this_engine_is_known_for(engine, collec
     for name, reference in (line.split(" ", 1) for line in lines):
         samples, rate = soundfile.read(folder / f"{name}.wav", dtype="float32")
         assert rate == SAMPLE_RATE_HZ
-        found = engine.transcribe(pieces_of(ArrayReader(samples), engine), collector)
+        found = loaded.transcribe(pieces_of(ArrayReader(samples), loaded), collector)
         compared = compare(reference, found.text)
         counts = compared.counts
         wrong = counts.substitutions + counts.deletions + counts.insertions
@@ -68,28 +78,29 @@ def test_human_speech_has_the_error_rate_this_engine_is_known_for(engine, collec
     assert 0.1 <= edits / words <= 0.4
 
 
-def test_a_synthetic_call_is_heard_on_the_recordings_clock(engine, collector):
+def test_a_synthetic_call_is_heard_on_the_recordings_clock(loaded, collector):
     path = shared("models/demo/demo_01.wav")
     samples, _ = soundfile.read(path, dtype="float32")
     reader = ArrayReader(np.concatenate([np.zeros(5 * SAMPLE_RATE_HZ), samples]))
-    found = engine.transcribe(pieces_of(reader, engine, [SpeechSpan(5.5, 11.25)]), collector)
+    found = loaded.transcribe(pieces_of(reader, loaded, [SpeechSpan(5.5, 11.25)]), collector)
     heard = [word for word in found.words if word.text == "credit"]
     assert heard
     assert heard[0].start_s == pytest.approx(5 + 4.697, abs=0.15)
-    assert found.audio_s == pytest.approx(5.75 + 2 * engine.limits.pad_s)
+    assert found.audio_s == pytest.approx(5.75 + 2 * loaded.limits.pad_s)
     (span,) = [span for span in collector.spans if span.name == "inference"]
     assert span.duration_ms == pytest.approx(found.inference_ms)
     assert span.cpu_ms > 0
 
 
-def test_silence_and_noise_end_without_an_error(engine, collector):
-    noise = np.random.default_rng(1).normal(0, 0.05, 2 * SAMPLE_RATE_HZ)
-    for samples in (np.zeros(2 * SAMPLE_RATE_HZ), noise, np.zeros(0), np.zeros(1)):
-        engine.transcribe(pieces_of(ArrayReader(samples), engine), collector)
-    assert engine.warm_up(collector) > 0
+def test_silence_and_noise_end_without_an_error(loaded, collector):
+    noise = np.random.default_rng(1).normal(0, 0.05, SAMPLE_RATE_HZ)
+    for samples in (np.zeros(SAMPLE_RATE_HZ), noise, np.zeros(0), np.zeros(1)):
+        loaded.transcribe(pieces_of(ArrayReader(samples), loaded), collector)
+    assert loaded.warm_up(collector) > 0
 
 
-def test_it_is_labelled(engine):
+def test_it_is_labelled():
+    engine = SphinxEngine()
     assert engine.name == "sphinx"
     assert engine.note == "embedded, low accuracy"
 

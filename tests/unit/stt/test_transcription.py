@@ -221,7 +221,9 @@ def test_an_unknown_caller_channel_is_defaulted_and_the_others_are_heard_too(
     assert len([span for span in spans if span.name == "model_load"]) == 1
 
 
-@pytest.mark.parametrize(("caller", "scored"), [(None, 0), (0, 0), (1, 1)])
+@pytest.mark.parametrize(
+    ("caller", "scored"), [(None, 0), pytest.param(0, 0, marks=pytest.mark.slow), (1, 1)]
+)
 def test_both_sides_of_a_call_are_heard_and_the_callers_is_scored(hear, fast, caller, scored):
     data, findings, _ = hear(shared("models/demo/call.wav"), engine=fast, caller=caller)
     assert data.channel_index == scored

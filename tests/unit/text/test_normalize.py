@@ -123,12 +123,12 @@ def test_cutting_a_long_text_changes_nothing(groups):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("(" * 300_000, 0),
-        ("[a " * 100_000, 100_000),
+        ("(" * 100_000, 0),
+        ("[a " * 30_000, 30_000),
         (" " * 300_000 + "'x", 1),
         ("1" * 50_000, 50_000),
         ("a" * 300_000, 1),
-        ("the fox " * 40_000, 80_000),
+        ("the fox " * 15_000, 30_000),
     ],
     ids=["open", "brackets", "spaces", "digits", "letters", "words"],
 )
@@ -149,7 +149,7 @@ def test_a_hostile_or_long_text_ends_without_an_exception(text, words):
 def test_no_repetition_is_endless_work(piece):
     """Its time is measured by the bench word_errors.py; a rule that explodes never comes back."""
     text = (piece * 30_000)[:30_000]
-    assert ENGLISH(text) == ENGLISH(text)
+    assert all(word.strip() == word != "" for word in ENGLISH(text))
 
 
 PHRASES = [

@@ -20,6 +20,8 @@ from tests.fakes.tts_servers import voice, wav
 from tests.unit.tts.conftest import TEXT
 from tests.unit.tts.test_failures import said
 
+pytestmark = pytest.mark.on_a_clock
+
 WRITES = "sys.stdout.buffer.write(open({path!r}, 'rb').read())\n"
 
 
@@ -270,11 +272,15 @@ def test_whoever_goes_away_takes_the_program_along(make_settings, script, tell, 
 
 
 def test_ctrl_c_ends_the_program_too(script, tell):
-    """A real interpreter that is interrupted while its program makes no sound."""
+    """A real interpreter that is interrupted while its program makes no sound.
+
+    It takes the signal anew: a suite that a shell runs in the background was started without it.
+    """
     told, read = leaves(tell, "[os.getpid(), child.pid]")
     command = script(f"{CHILD}{told}time.sleep(600)\n")
     source = f"""
-import asyncio
+import asyncio, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from dataclasses import replace
 from echotrace.config.settings import Settings, TtsSettings
 from echotrace.providers.tts.choose import build, choose

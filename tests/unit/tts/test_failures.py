@@ -18,6 +18,8 @@ from tests.fakes.llm_key import KEY, pieces_of_key
 from tests.fakes.llm_servers import Drop, Reply, Stall, document_reply, error, gzip_bomb
 from tests.fakes.tts_servers import SpeechServer, refusal, spoken, voice, wav
 
+pytestmark = pytest.mark.on_a_clock
+
 both = pytest.mark.parametrize("provider", ["openai", "groq"])
 BODY = wav(voice(16_000, speech_s=0.4), 16_000)
 HTML = "<!doctype html><title>Please log in</title>"

@@ -14,6 +14,8 @@ from echotrace.providers.tts.measure import take_sample
 from tests.fakes.llm_servers import Pause, Reply
 from tests.fakes.tts_servers import SpeechServer, pcm16, spoken, voice, wav
 
+pytestmark = pytest.mark.on_a_clock
+
 RATE_HZ = 24_000
 ONSET = round(0.18 * RATE_HZ)
 MADE = voice(RATE_HZ, lead_s=0.18, speech_s=0.5)

@@ -6,6 +6,8 @@ from tests.fakes.llm_servers import Pause, Reply
 from tests.fakes.tts_servers import STREAMED, SpeechServer, pcm16, spoken, streamed, voice, wav
 from tests.unit.tts.conftest import TEXT
 
+pytestmark = pytest.mark.on_a_clock
+
 BODY = wav(voice(24_000, lead_s=0.18), 24_000, size=STREAMED)
 NEAR_MS = 15.0
 both = pytest.mark.parametrize("provider", ["openai", "groq"])

@@ -57,23 +57,22 @@ errors = st.builds(
 )
 
 
+MEASURED = st.builds(measured, NUMBERS, BANDS)
+INCIDENTS = st.lists(incidents, max_size=6)
+ERRORS = st.lists(errors, max_size=6)
+
+
 @st.composite
 def reports(draw):
     """A call with any incidents and errors, its turns and segments of any gap, SNR and band."""
     whole = WHOLE
     heard, signal = whole.conversation, whole.signal
-    turns = tuple(
-        replace(turn, heard_gap_ms=draw(st.builds(measured, NUMBERS, BANDS)))
-        for turn in heard.turns
-    )
-    found = tuple(draw(st.lists(incidents, max_size=6)))
+    turns = tuple(replace(turn, heard_gap_ms=draw(MEASURED)) for turn in heard.turns)
+    found = tuple(draw(INCIDENTS))
     channels = tuple(
         replace(
             channel,
-            segments=tuple(
-                replace(item, snr_db=draw(st.builds(measured, NUMBERS, BANDS)))
-                for item in channel.segments[:3]
-            ),
+            segments=tuple(replace(item, snr_db=draw(MEASURED)) for item in channel.segments[:3]),
         )
         for channel in signal.channels
     )
@@ -81,9 +80,7 @@ def reports(draw):
         whole,
         conversation=replace(heard, turns=turns, incidents=found),
         signal=replace(signal, channels=channels),
-        transcription=replace(
-            whole.transcription, errors=tuple(draw(st.lists(errors, max_size=6)))
-        ),
+        transcription=replace(whole.transcription, errors=tuple(draw(ERRORS))),
     )
 
 

@@ -23,6 +23,8 @@ from echotrace.tui import play as playing
 from echotrace.tui.play import CLIPS_KEPT, clips_folder, play
 from echotrace.tui.recording import Recording
 
+pytestmark = pytest.mark.on_a_clock
+
 RATE = 8_000
 
 _FAKE = """
@@ -140,7 +142,7 @@ def test_a_device_that_refuses_the_rate_gets_another(recording, sound):
         ((5.0, 5.4), None, "0:04.70 to 0:05.70"),
         ((5.0, 6.0), None, "0:05.00 to 0:06.00"),
         ((0.0, 0.0), None, "0:00.00 to 0:00.50"),
-        ((1.0, 3_600.0), None, "0:01.00 to 0:10.00, the first 60 s"),
+        ((1.0, 3_600.0), None, "0:01.00 to 0:10.00"),
         ((2.0, 2.0), (2.0, 3.0), "0:02.00 to 0:02.50"),
         ((5.0, 5.0), (2.0, 3.0), "0:04.50 to 0:05.00"),
     ],
@@ -150,6 +152,14 @@ def test_what_is_short_becomes_a_second_and_an_hour_a_minute(recording, missing,
         start_s, duration_s = cut
         recording.source = replace(recording.source, start_s=start_s, duration_s=duration_s)
     assert f"\nwrote {told} to\n" in play(recording, *asked)
+
+
+def test_what_is_longer_than_a_minute_is_cut_and_says_so(recording, missing, monkeypatch):
+    monkeypatch.setattr(playing, "LONGEST_S", 4.0)
+    told = play(recording, 1.0, 9.0)
+    assert "\nwrote 0:01.00 to 0:05.00, the first 4 s to\n" in told
+    found, rate = soundfile.read(written(told))
+    assert len(found) == 4 * rate
 
 
 @pytest.mark.parametrize(

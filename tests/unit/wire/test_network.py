@@ -18,6 +18,8 @@ from echotrace.providers.network import STAGGER_S, TimedBackend, alternate, reco
 from echotrace.providers.reply_body import ReplyStoppedError, as_httpx_errors
 from tests.fakes.timed_server import TimedServer, Timing
 
+pytestmark = pytest.mark.on_a_clock
+
 QUICK = Timing(tls_ms=0, first_byte_ms=0, reasoning_ms=None, answer_ms=0, token_ms=0, answer=("a",))
 loopback_net = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux answers for all of 127.0.0.0/8"

@@ -11,9 +11,12 @@ import pytest
 from echotrace.providers.anatomy import phases_of
 from tests.fakes.timed_server import TimedServer, Timing
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the clocks of the two sides are one only on Linux"
-)
+pytestmark = [
+    pytest.mark.on_a_clock,
+    pytest.mark.skipif(
+        sys.platform != "linux", reason="the clocks of the two sides are one only on Linux"
+    ),
+]
 SERIES, COLD_EACH = 4, 5
 SLACK_MS = 15.0
 TRIES = 3  # a machine that is busy with something else meanwhile is late by itself
