@@ -27,8 +27,6 @@ from tests.fakes.llm_servers import (
 )
 from tests.fakes.report_schema import VALIDATOR
 
-pytestmark = pytest.mark.on_a_clock
-
 CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 FAST = f"faster-whisper:{DEMO / 'models/whisper-mini-fast'}"
 KEY = "gsk_planted0123456789abcdefPLANTED"

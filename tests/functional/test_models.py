@@ -10,8 +10,6 @@ from tests.fakes.cli import COMMAND, DEMO, echotrace, environment
 from tests.fakes.hub_server import COMMIT, FILES, REPOSITORY, HubServer, digest
 from tests.fakes.terminal import Terminal
 
-pytestmark = pytest.mark.on_a_clock
-
 MODEL = FILES["model.bin"]
 NEEDED = sorted(set(FILES) - {"README.md"})
 

@@ -10,8 +10,6 @@ from tests.fakes.cli import COMMAND, DEMO, echotrace, environment
 from tests.fakes.faulty_plugin import install_faulty
 from tests.fakes.llm_key import KEY, pieces_of_key
 
-pytestmark = pytest.mark.on_a_clock
-
 CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 QUICK = ("-n", "1", "--json")
 

@@ -17,8 +17,6 @@ from tests.fakes.llm_servers import (
 )
 from tests.fakes.terminal import CTRL_C, CTRL_D, Terminal
 
-pytestmark = pytest.mark.on_a_clock
-
 CLIP = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 FAST = DEMO / "models/whisper-mini-fast"
 GOLD = DEMO / "models/whisper-mini-gold"

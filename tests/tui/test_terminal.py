@@ -17,8 +17,6 @@ from tests.fakes.reports import complete_report
 from tests.fakes.terminal import CTRL_C, Terminal
 from tests.fakes.tui_apps import DEMO
 
-pytestmark = pytest.mark.on_a_clock
-
 RECORDING = DEMO / "demo_voice_1_mixed_with_noise_1_snr10.wav"
 QUICK = ("--stages", "signal")
 LEFT_SCREEN = "\x1b[?1049l"

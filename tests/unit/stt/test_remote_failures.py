@@ -24,8 +24,6 @@ from tests.fakes.llm_servers import Drop, Pause, Reply, Stall, document_reply, e
 from tests.fakes.stt_servers import SttServer, answers, raw_json, refusal, verbose
 from tests.unit.stt.remote_engines import PROVIDERS, make, piece, transcribe
 
-pytestmark = pytest.mark.on_a_clock
-
 both = pytest.mark.parametrize("provider", PROVIDERS)
 GOOD = verbose("fine", [("fine", 0.1, 0.5)])
 WHOLE = json.dumps(GOOD)

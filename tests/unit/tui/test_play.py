@@ -23,8 +23,6 @@ from echotrace.tui import play as playing
 from echotrace.tui.play import CLIPS_KEPT, clips_folder, play
 from echotrace.tui.recording import Recording
 
-pytestmark = pytest.mark.on_a_clock
-
 RATE = 8_000
 
 _FAKE = """

@@ -14,8 +14,6 @@ from echotrace.providers.wire import ReplyStoppedError
 from tests.fakes.llm_servers import DONE, Drop, LlmServer, Pause, Reply, Stall, error, groq_answer
 from tests.fakes.timed_server import TimedServer, Timing
 
-pytestmark = pytest.mark.on_a_clock
-
 QUICK = Timing(
     tls_ms=0, first_byte_ms=0, reasoning_ms=None, answer_ms=0, token_ms=0, answer=("a", "b")
 )
