@@ -28,6 +28,8 @@ LIMIT = 8.0
 """Amplitudes beyond this (18 dB over full scale) are no sound but a broken or unscaled file."""
 
 _CORRELATED_S = 0.1
+_LEAST_AC = 1e-3
+"""Beside a DC offset, less than this share of it is the rounding of sums of 32-bit samples."""
 _NO_DENORMALS = np.float32(1e-20)
 
 
@@ -147,8 +149,8 @@ class NativeMeter:
         shortest = _CORRELATED_S * self._rate_hz
         if len(self._channels) != 2 or self._channels[0].samples < shortest:
             return None
-        first, second = (channel.moments() for channel in self._channels)
-        if first.ac_rms < 1e-6 or second.ac_rms < 1e-6:
+        first, second = pair = [channel.moments() for channel in self._channels]
+        if any(each.ac_rms < max(1e-6, _LEAST_AC * abs(each.dc_offset)) for each in pair):
             return None
         mean = self._cross / first.samples - first.dc_offset * second.dc_offset
         return mean / (first.ac_rms * second.ac_rms)
