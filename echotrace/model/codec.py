@@ -7,6 +7,7 @@ validates every type through pydantic, because a saved file may come from anywhe
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -144,7 +145,9 @@ def _adapter() -> TypeAdapter[Report]:
 
 def _parse(text: str | bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded_int)
+        document = json.loads(
+            text, parse_constant=_refuse_constant, parse_int=_bounded_int, parse_float=_finite
+        )
         json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair
     except (ValueError, RecursionError) as error:
         raise SchemaError(
@@ -166,6 +169,14 @@ def _bounded_int(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"a number of {len(digits)} digits")
     return int(digits)
+
+
+def _finite(digits: str) -> float:
+    """Return a number; JSON has no infinity, but digits that stand for one as a float."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:_MAX_DIGITS]} is too large a number")
+    return number
 
 
 def _schema_major(document: Mapping[str, Any]) -> int:

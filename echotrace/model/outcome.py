@@ -20,7 +20,9 @@ class Inputs:
     user's own pipeline heard, or None. ``key_terms`` are words and names that must not be misheard.
     ``prompt`` is what probes of a language model ask instead of the built-in question;
     with ``prompt_from_call`` they ask what the caller said. ``speech`` is what probes of a speech
-    synthesiser speak.
+    synthesiser speak. ``trace_path`` names a file with the pipeline's own trace of the call,
+    ``trace_kind`` its format where that is not to be told by the content, and ``trace_offset_ms``
+    where its first speech event lies in the recording.
     """
 
     reference: str | None = None
@@ -29,6 +31,9 @@ class Inputs:
     prompt: str | None = None
     prompt_from_call: bool = False
     speech: str | None = None
+    trace_path: str | None = None
+    trace_kind: str | None = None
+    trace_offset_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

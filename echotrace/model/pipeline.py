@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from echotrace.model.conversation import Percentiles
 from echotrace.model.measure import Measurement
+from echotrace.model.reconciled import PipelineTrace
 
 __all__ = ["Pipeline", "PipelinePart", "PipelineSample"]
 
@@ -46,7 +47,8 @@ class Pipeline:
 
     The percentiles are those of the sums, one sum per sample; the sum of medians is no figure here.
     ``missing`` and ``simulated`` name the parts that have no figure, or a made-up one: without a
-    part the total is only a lower bound, and says so. ``kind`` is ``estimate``.
+    part the total is only a lower bound, and says so. ``kind`` is ``estimate``, or ``trace`` where
+    the figures are those of the pipeline's own trace and the recording.
     """
 
     total_ms: Measurement
@@ -56,3 +58,4 @@ class Pipeline:
     missing: tuple[str, ...] = ()
     simulated: tuple[str, ...] = field(default=())
     kind: str = "estimate"
+    trace: PipelineTrace | None = None

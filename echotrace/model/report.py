@@ -253,12 +253,16 @@ class AnalyzerResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
-    """One gate: outcome is pass, fail or not_enough_evidence."""
+    """One gate: outcome is pass, fail or not_enough_evidence.
+
+    ``subject`` is the engine that it was asked of, in a run of several; None for one recording.
+    """
 
     expression: str
     outcome: str
     value: float | None = None
     reason: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

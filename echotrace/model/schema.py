@@ -1,4 +1,4 @@
-"""The JSON Schema kept in the package: ``python -m echotrace.model.schema [--write]``."""
+"""The JSON Schemas kept in the package: ``python -m echotrace.model.schema [--write]``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 from echotrace.model.codec import json_schema
+from echotrace.model.run_codec import run_json_schema
 
-__all__ = ["SCHEMA_FILE", "schema_text"]
+__all__ = ["RUN_SCHEMA_FILE", "SCHEMA_FILE", "run_schema_text", "schema_text"]
 
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
+RUN_SCHEMA_FILE = Path(__file__).with_name("run.schema.json")
 
 
 def schema_text() -> str:
@@ -18,8 +20,14 @@ def schema_text() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def run_schema_text() -> str:
+    """Return the schema of a benchmark run likewise."""
+    return json.dumps(run_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 if __name__ == "__main__":
     if "--write" in sys.argv[1:]:
         SCHEMA_FILE.write_text(schema_text(), "utf-8")
+        RUN_SCHEMA_FILE.write_text(run_schema_text(), "utf-8")
     else:
-        sys.stdout.write(schema_text())
+        sys.stdout.write(schema_text() + run_schema_text())

@@ -83,6 +83,7 @@ def change(**keys):
         ('{"schema": "other/1"}', "NOT_A_REPORT"),
         ('{"schema": "echotrace.report/x"}', "NOT_A_REPORT"),
         ('{"schema": NaN}', "NOT_A_REPORT"),
+        ('{"schema": [1e999]}', "NOT_A_REPORT"),
         (b"\xff\xfe", "NOT_A_REPORT"),
         ('{"schema": "echotrace.report/1", "job_id": "\\ud800"}', "NOT_A_REPORT"),
         ('{"schema": "echotrace.report/1", "x": 1' + "0" * 400 + "}", "NOT_A_REPORT"),

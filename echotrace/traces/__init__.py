@@ -1,0 +1,1 @@
+"""Reading what pipelines and platforms write about a call, into one model."""
