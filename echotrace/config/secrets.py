@@ -10,6 +10,7 @@ import hmac
 import os
 import re
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from echotrace.config.files import NotRegularError, parse, read_regular
@@ -18,10 +19,10 @@ from echotrace.errors import ConfigError
 from echotrace.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["REDACTED", "Secret", "get_secret", "redact"]
+__all__ = ["REDACTED", "Secret", "get_secret", "redact", "redactor"]
 
 REDACTED = "[***]"
 """What stands in a text where a secret stood."""
@@ -184,12 +185,17 @@ def redact(text: str, secrets: Iterable[Secret | None]) -> str:
     case, and hexadecimal. The last three need eight characters: a short secret, such as the word
     that a local server takes for a key, would hide plain words in another case.
     """
+    return redactor(secrets)(text)
+
+
+def redactor(secrets: Iterable[Secret | None]) -> Callable[[str], str]:
+    """Return what :func:`redact` does with these secrets, for many texts."""
     forms = {form for secret in secrets if secret is not None for form in _forms(secret.reveal())}
     forms.discard("")
     if not forms:
-        return text
+        return str
     longest_first = sorted(forms, key=lambda form: (-len(form), form))
-    return re.sub("|".join(map(re.escape, longest_first)), REDACTED, text)
+    return partial(re.compile("|".join(map(re.escape, longest_first))).sub, REDACTED)
 
 
 def _forms(value: str) -> set[str]:
