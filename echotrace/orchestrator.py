@@ -25,7 +25,14 @@ from echotrace.model.report import NO_RECORDING, AnalyzerResult, Report, Source,
 from echotrace.model.run import RunEvent, RunOutcome, RunRequest, StageFailure
 from echotrace.plugins import PluginRef, find_plugins
 from echotrace.pricing import PriceTable, load_prices
-from echotrace.stage_failures import cancelled_itself, failed, unknown_stage
+from echotrace.stage_failures import (
+    TRACE_STAGE,
+    cancelled_itself,
+    check_trace,
+    failed,
+    refused_trace,
+    unknown_stage,
+)
 from echotrace.telemetry import TelemetryCollector, use_collector
 from echotrace.telemetry.waterfall import span_records, waterfall
 
@@ -84,7 +91,8 @@ class _Run:
     async def go(self) -> RunOutcome:
         registry = find_plugins("analyzers")
         self._findings += registry.findings
-        asked = self._request.stages or tuple(registry.plugins)
+        check_trace(self._request)
+        asked = self._request.stages or self._wanted(registry.plugins)
         self._prices = load_prices(self._settings.cost.prices_file)
         classes = self._load(asked, registry.plugins)
         with use_collector(self._collector), self._collector.span("analyze") as root:
@@ -108,7 +116,7 @@ class _Run:
                 raise unknown_stage(name, tuple(plugins))
             try:
                 kind = plugins[name].load()
-                required = tuple(getattr(kind, "requires", ()))
+                required = self._required(kind)
                 if plugins[name].built_in and (reason := self._idle(kind)):
                     self._leave_out(name, reason)
                     return
@@ -130,6 +138,22 @@ class _Run:
             visit(name, ())
         return order
 
+    def _wanted(self, plugins: Mapping[str, PluginRef]) -> tuple[str, ...]:
+        """Return every stage that there is something for; a trace is laid over what is named."""
+        has_trace = self._request.inputs.trace_path is not None
+        return tuple(name for name in plugins if name != TRACE_STAGE or has_trace)
+
+    def _required(self, kind: Any) -> tuple[str, ...]:
+        """Name the results that an analyzer needs; none where it does without the recording."""
+        if _does_without(kind) and not self._request.has_recording:
+            return ()
+        return tuple(getattr(kind, "requires", ()))
+
+    def _needs_audio(self, kind: Any) -> bool:
+        if _does_without(kind) and not self._request.has_recording:
+            return False
+        return bool(getattr(kind, "needs_audio", True))
+
     def _idle(self, kind: Any) -> str | None:
         """Say why a built-in stage has nothing to do with these settings."""
         reason: str | None = kind.idle(self._settings) if hasattr(kind, "idle") else None
@@ -143,7 +167,7 @@ class _Run:
     async def _gather(self, classes: dict[str, tuple[PluginRef, Any]]) -> None:
         self._done = {name: asyncio.Event() for name in classes}
         if not self._request.has_recording:
-            _refuse_recordings(classes)
+            self._refuse_recordings(classes)
         tasks = [asyncio.create_task(self._open_audio())] if self._request.has_recording else []
         tasks += [
             asyncio.create_task(self._stage(name, ref, kind))
@@ -227,9 +251,9 @@ class _Run:
 
     async def _run_stage(self, name: str, ref: PluginRef, kind: Any) -> None:
         audio = None
-        if getattr(kind, "needs_audio", True):
+        if self._needs_audio(kind):
             audio = await asyncio.shield(self._audio)
-        for other in getattr(kind, "requires", ()):
+        for other in self._required(kind):
             if other in self._done:
                 await self._done[other].wait()
             if other not in self._results:
@@ -320,6 +344,11 @@ class _Run:
             self._require("llm", llm.ttft_ms)
         if tts is not None:
             self._require("tts", tts.ttfb_ms)
+        trace = self._results.get("trace")
+        if trace is not None and trace.clock.status == "refused":
+            refused = refused_trace(TRACE_STAGE, trace.clock.reason)
+            self._entries[TRACE_STAGE] = refused.entry
+            self._failures.append(refused.failure)
         records = span_records(self._collector.spans)
         return aggregate(
             Parts(
@@ -331,6 +360,7 @@ class _Run:
                 transcription=self._results.get("transcription"),
                 llm=llm,
                 tts=tts,
+                trace=trace,
                 spans=records,
                 total_ms=total_ms,
                 bottleneck=_bottleneck(records),
@@ -350,6 +380,11 @@ class _Run:
         exit_code = ExitCode.PROVIDER if stage in self._request.required else ExitCode.PASS
         self._failures.append(StageFailure(stage=stage, error=error, exit_code=exit_code))
 
+    def _refuse_recordings(self, classes: Mapping[str, tuple[PluginRef, Any]]) -> None:
+        for name, (_, kind) in classes.items():
+            if self._needs_audio(kind):
+                raise UsageError(f"the stage {name!r} needs a recording, and there is none")
+
     def _source(self) -> Source:
         if not self._request.has_recording:
             return Source(path=NO_RECORDING)
@@ -365,7 +400,6 @@ def _bottleneck(records: Sequence[SpanRecord]) -> str | None:
     return waterfall([item for item in records if item.parent and not item.simulated]).bottleneck
 
 
-def _refuse_recordings(classes: Mapping[str, tuple[PluginRef, Any]]) -> None:
-    for name, (_, kind) in classes.items():
-        if getattr(kind, "needs_audio", True):
-            raise UsageError(f"the stage {name!r} needs a recording, and there is none")
+def _does_without(kind: Any) -> bool:
+    """Whether an analyzer works with a recording and without one."""
+    return bool(getattr(kind, "recording_optional", False))

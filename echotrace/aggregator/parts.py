@@ -10,6 +10,7 @@ from uuid import uuid4
 from echotrace.config.settings import Settings
 from echotrace.model.conversation import Conversation
 from echotrace.model.measure import Finding
+from echotrace.model.reconciled import PipelineTrace
 from echotrace.model.report import (
     AnalyzerResult,
     LlmProbe,
@@ -50,6 +51,7 @@ class Parts:
     transcription: Transcription | None = None
     llm: LlmProbe | None = None
     tts: TtsProbe | None = None
+    trace: PipelineTrace | None = None
     spans: tuple[SpanRecord, ...] = ()
     total_ms: float | None = None
     bottleneck: str | None = None

@@ -21,6 +21,7 @@ from echotrace.aggregator.pipeline import pipeline
 from echotrace.aggregator.scales import CORE
 from echotrace.aggregator.score import score
 from echotrace.aggregator.speech_rate import with_words_per_minute
+from echotrace.aggregator.traced import with_trace
 from echotrace.model.measure import RunStatus, Status
 from echotrace.model.report import Probes, Report
 
@@ -47,7 +48,7 @@ def aggregate(parts: Parts) -> Report:
         transcription=band_transcription(parts.transcription, limits),
         probes=_probes(parts),
         latency=latency(parts),
-        pipeline=band_pipeline(pipeline(parts), limits),
+        pipeline=band_pipeline(with_trace(pipeline(parts), parts.trace), limits),
         cost=cost(parts),
         analyzers=dict(parts.analyzers),
         warnings=parts.findings,
