@@ -6,6 +6,8 @@ nothing until then and cannot take a command down.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from echotrace.model.measure import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PluginRef", "Registry", "find_plugins"]
+__all__ = ["PluginRef", "Registry", "find_plugins", "plugins_remembered"]
 
 _OWN_PREFIX = "echotrace."
 
@@ -47,8 +49,30 @@ class Registry:
     findings: tuple[Finding, ...]
 
 
+_REMEMBERED: ContextVar[dict[str, Registry] | None] = ContextVar("echotrace_plugins", default=None)
+
+
+@contextmanager
+def plugins_remembered() -> Iterator[None]:
+    """Read each group once inside the block, for many runs in a process whose packages stay."""
+    token = _REMEMBERED.set({})
+    try:
+        yield
+    finally:
+        _REMEMBERED.reset(token)
+
+
 def find_plugins(group: str) -> Registry:
     """Read one entry-point group, such as ``analyzers``; a built-in name cannot be taken over."""
+    remembered = _REMEMBERED.get()
+    if remembered is None:
+        return _read(group)
+    if group not in remembered:
+        remembered[group] = _read(group)
+    return remembered[group]
+
+
+def _read(group: str) -> Registry:
     found = sorted(_references(group), key=lambda ref: (not ref.built_in, ref.distribution))
     plugins: dict[str, PluginRef] = {}
     findings = []

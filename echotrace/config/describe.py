@@ -59,13 +59,22 @@ VENDOR_VARIABLES: Mapping[str, str] = MappingProxyType(
 """Variables of others that change a run. The loader leaves them to the libraries that own them."""
 
 _TYPES: Mapping[type, str] = MappingProxyType(
-    {bool: "true or false", int: "whole number", float: "number", str: "text"}
+    {
+        bool: "true or false",
+        int: "whole number",
+        float: "number",
+        str: "text",
+        tuple: "list of texts",
+    }
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingKey:
-    """One setting: ``path`` is its place in a file, ``kind`` its Python type without None."""
+    """One setting: ``path`` is its place in a file, ``kind`` its Python type without None.
+
+    A kind of tuple is a list of texts: an array in TOML, parts between ``;`` in a variable.
+    """
 
     path: tuple[str, ...]
     kind: type
@@ -97,6 +106,8 @@ class SettingKey:
     def expected(self) -> str:
         """What a value must be, such as ``a whole number from 1 to 100``."""
         rule = self.rule
+        if self.kind is tuple:
+            return f"a {self.type_name}"
         if rule.pairs:
             return "a table of texts, or a text such as a=1 b=2"
         if rule.choices:
@@ -125,7 +136,9 @@ def _base_type(hint: Any) -> tuple[type, bool]:
         kinds = [kind for kind in get_args(hint) if kind is not NoneType]
         if len(kinds) == 1 and len(get_args(hint)) == 2:
             return _base_type(kinds[0])[0], True
-    if hint in _TYPES:
+    if hint == tuple[str, ...]:
+        return tuple, False
+    if hint in _TYPES and hint is not tuple:
         return hint, False
     raise TypeError(f"a setting cannot be of type {hint}")
 

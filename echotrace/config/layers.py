@@ -205,6 +205,9 @@ def _checked(
 def _hint(key: SettingKey, raw: Any) -> str:
     if isinstance(raw, str) and (choice := nearest(raw, list(key.rule.choices))):
         return f"did you mean {choice}?"
+    if key.kind is tuple:
+        text = raw if isinstance(raw, str) and 0 < len(raw) <= _NAME_CHARS else "wer > 0.10"
+        return f"write {_name((key.path[-1],))} = [{json.dumps(printable(text))}]"
     if key.path[-1].endswith("_ratio"):
         return "a ratio, not a percentage: 5 % is 0.05"
     return "" if key.default is None else f"the default is {json.dumps(key.default)}"

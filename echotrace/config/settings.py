@@ -16,6 +16,7 @@ __all__ = [
     "AudioSettings",
     "CacheSettings",
     "CostSettings",
+    "GateSettings",
     "LlmSettings",
     "PipelineSettings",
     "Settings",
@@ -240,6 +241,29 @@ class CostSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """What a benchmark must not become; only ``echotrace benchmark`` reads it.
+
+    ``fail_on`` are expressions that must not hold, such as ``wer > 0.10`` or ``wer regression``.
+    ``baseline`` is the run to compare with, a name that ``echotrace baseline set`` gave or a path;
+    ``tolerance`` is how much worse a figure may get, as a share of the baseline's.
+    """
+
+    fail_on: tuple[str, ...] = field(
+        default=(),
+        metadata=about("gates of `benchmark` (analyze reads none): expressions that must not hold"),
+    )
+    baseline: str | None = field(
+        default=None,
+        metadata=about("run that `benchmark` compares with: a baseline's name, or a path"),
+    )
+    tolerance: float = field(
+        default=0.10,
+        metadata=about("how much worse than the baseline a figure may get, as a ratio", minimum=0),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TuiSettings:
     """How the terminal app looks and which keys it hears.
 
@@ -277,5 +301,6 @@ class Settings:
     tts: TtsSettings = field(default_factory=TtsSettings)
     pipeline: PipelineSettings = field(default_factory=PipelineSettings)
     cost: CostSettings = field(default_factory=CostSettings)
+    gates: GateSettings = field(default_factory=GateSettings)
     tui: TuiSettings = field(default_factory=TuiSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from echotrace.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from echotrace.config.describe import SettingKey
 
 __all__ = ["BadValue", "address_problem", "from_text", "from_toml", "from_typed", "shown"]
@@ -30,6 +32,8 @@ _WORDS = {
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SHOWN_CHARS = 24
+_BETWEEN_TEXTS = ";"
+_MOST_TEXTS = 100
 
 
 class BadValue(ValueError):  # noqa: N818 - it reads as what it is; ConfigError is what leaves here
@@ -57,6 +61,8 @@ def shown(raw: Any) -> str:
 
 def _refuse(key: SettingKey, raw: Any) -> BadValue:
     more = "" if key.rule.user_only else f", not {shown(raw)}"
+    if key.kind is tuple and isinstance(raw, (list, tuple)):
+        more = f": {_why_no_texts(raw)}"
     if key.rule.is_url and isinstance(raw, str) and (problem := _url_problem(raw)):
         more = f": {problem}"
     return BadValue(f"must be {key.expected}{more}")
@@ -119,6 +125,9 @@ def from_toml(key: SettingKey, raw: Any) -> Any:
         joined = _joined(raw)
         if joined is not None:
             return joined
+    elif key.kind is tuple:
+        if isinstance(raw, (list, tuple)) and not _why_no_texts(raw):
+            return tuple(raw)
     elif key.kind is bool:
         if isinstance(raw, bool):
             return raw
@@ -128,6 +137,20 @@ def from_toml(key: SettingKey, raw: Any) -> Any:
     elif isinstance(raw, (int, float)) and not isinstance(raw, bool):
         return _number(key, raw)
     raise _refuse(key, raw)
+
+
+def _why_no_texts(raw: Sequence[Any]) -> str:
+    """Say which text of a list does not fit and why; nothing where all do."""
+    if len(raw) > _MOST_TEXTS:
+        return f"it has {len(raw):,} texts, and at most {_MOST_TEXTS} are read"
+    for place, text in enumerate(raw, 1):
+        if not isinstance(text, str):
+            return f"text {place} is {shown(text)}"
+        if not text.strip():
+            return f"text {place} is empty"
+        if not text.isprintable():
+            return f"text {place} holds a line break or another character that cannot be printed"
+    return ""
 
 
 def _joined(raw: Any) -> str | None:
@@ -184,6 +207,8 @@ def from_text(key: SettingKey, text: str) -> Any:
     value: Any = None
     if key.kind is str:
         value = text
+    elif key.kind is tuple:
+        value = [part.strip() for part in text.split(_BETWEEN_TEXTS) if part.strip()]
     elif key.kind is bool:
         value = _WORDS.get(word.lower())
     elif key.kind is int and _INTEGER.fullmatch(word):
@@ -193,7 +218,7 @@ def from_text(key: SettingKey, text: str) -> Any:
     try:
         return from_toml(key, value)
     except BadValue:
-        raise _refuse(key, text) from None
+        raise _refuse(key, value if key.kind is tuple else text) from None
 
 
 def from_typed(key: SettingKey, raw: Any) -> Any:

@@ -13,6 +13,7 @@ from echotrace.cache import open_cache
 from echotrace.model.report import SentAudio, Streaming, SttTiming
 from echotrace.providers.stt.base import SttEngine, Transcript
 from echotrace.providers.stt.cached import dump_transcript, load_transcript, transcript_key
+from echotrace.providers.stt.kept import close_engine, load
 from echotrace.providers.stt.pieces import Piece, cut_pieces
 
 if TYPE_CHECKING:
@@ -108,8 +109,10 @@ class Ear:
                     collector=self._collector,
                     is_stopped=self._stop.is_set,
                 )
-        finally:
-            session.close()
+        except BaseException:
+            session.close(failed=True)
+            raise
+        session.close()
         self.troubles += [told for told in session.troubles if told not in self.troubles]
         if getattr(engine, "times_by_attention", False):
             takes = {row: self._in_speech(row, take) for row, take in takes.items()}
@@ -202,10 +205,9 @@ class _Session:
     def load(self) -> _Take:
         """Load the engine once, and say how long that took."""
         if self._loaded is None:
-            load_ms = self._engine.load(self._collector)
-            warm_up_ms = self._engine.warm_up(self._collector) if self._warm_up else None
+            times = load(self._engine, self._collector, warm_up=self._warm_up)
             self._loaded = _Take(
-                transcript=Transcript(text=""), load_ms=load_ms, warm_up_ms=warm_up_ms
+                transcript=Transcript(text=""), load_ms=times.load_ms, warm_up_ms=times.warm_up_ms
             )
         return self._loaded
 
@@ -230,8 +232,8 @@ class _Session:
             self._cache.put(key, value)
         return replace(loaded, transcript=transcript)
 
-    def close(self) -> None:
-        """Free the engine and the cache."""
-        self._engine.close()
+    def close(self, *, failed: bool = False) -> None:
+        """Free the engine, unless it is kept for further recordings, and the cache."""
+        close_engine(self._engine, failed=failed)
         if self._cache is not None:
             self._cache.close()

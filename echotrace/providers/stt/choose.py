@@ -20,6 +20,7 @@ from echotrace.model.measure import Finding, Severity
 from echotrace.plugins import PluginRef, find_plugins
 from echotrace.printable import printable
 from echotrace.providers.stt.base import SttEngine
+from echotrace.providers.stt.kept import current_keeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,12 +100,18 @@ def named_engine(name: str, settings: Settings) -> SttEngine:
             broken.
         ProviderError: a server that is to be asked cannot be (it has no key).
     """
+    keeper = current_keeper()
+    if keeper is not None and (kept := keeper.find(name, settings)) is not None:
+        return kept
     provider, separator, model = name.partition(":")
     plugins = find_plugins("stt").plugins
     ref = plugins.get(provider)
     if ref is None or provider == "auto":
         raise _unknown(name, provider, plugins)
-    return _made(ref, model if separator else None, settings)
+    engine = _made(ref, model if separator else None, settings)
+    if keeper is not None:
+        keeper.keep(name, settings, engine)
+    return engine
 
 
 def _made(ref: PluginRef, model: str | None, settings: Settings) -> SttEngine:

@@ -37,6 +37,7 @@ def test_every_setting_is_described():
         "tts",
         "pipeline",
         "cost",
+        "gates",
         "tui",
         "thresholds",
     }

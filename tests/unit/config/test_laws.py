@@ -20,6 +20,10 @@ TEXT_CHARS = "abXY09 :/\\\"'#=[]{}.,-_%\u00e9\u4e2d\U0001f642"
 KINDS = (OriginKind.FLAG, OriginKind.ENVIRONMENT, OriginKind.PROJECT, OriginKind.USER)
 
 
+def _texts(signs):
+    return st.text(signs, min_size=1, max_size=12).filter(str.strip)
+
+
 def _values(key):
     rule = key.rule
     if key.key == "profile":
@@ -28,10 +32,12 @@ def _values(key):
         return st.sampled_from(rule.choices)
     if rule.is_url:
         return st.sampled_from(["http://127.0.0.1:1", "https://host.example/v1"])
+    if key.kind is tuple:
+        return st.lists(_texts(TEXT_CHARS).map(str.strip), max_size=3).map(tuple)
     if key.kind is bool:
         return st.booleans()
     if key.kind is str:
-        return st.text(TEXT_CHARS, min_size=1, max_size=12).filter(str.strip)
+        return _texts(TEXT_CHARS)
     if key.kind is int:
         return st.integers(int(rule.minimum), int(rule.maximum))
     low = rule.above if rule.above is not None else rule.minimum
@@ -55,9 +61,15 @@ def some_settings(draw, names=tuple(KEYS)):
 
 
 def _toml(value):
-    if isinstance(value, (bool, str)):
+    if isinstance(value, (bool, str, tuple)):
         return json.dumps(value, ensure_ascii=False)
     return repr(value)
+
+
+def _variable(value):
+    if isinstance(value, tuple):
+        return ";".join(value) or ";"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _write(path, values, *, root="", profiles=()):
@@ -132,7 +144,7 @@ def test_the_highest_layer_wins_for_any_subset_of_layers(data):
             OriginKind.USER: _write(user, layers[OriginKind.USER], profiles=PROFILES),
         }
         environ = {
-            KEYS[name].env: value if isinstance(value, str) else json.dumps(value)
+            KEYS[name].env: _variable(value)
             for name, value in layers[OriginKind.ENVIRONMENT].items()
         }
         loaded = load_settings(
