@@ -1,7 +1,8 @@
 """What a renderer is, how one is found by name, and what the output can take.
 
-A renderer is three members over a frozen Report, so that any saved report opens in any of them.
-Finding one loads only its own module: nothing here imports rich.
+A renderer is three members over a frozen Report, so that any saved report opens in any of them; one
+over a benchmark run, or over a comparison of two, is the same with another verb. Finding one loads
+only its own module: nothing here imports rich.
 """
 
 from __future__ import annotations
@@ -14,17 +15,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 from echotrace.errors import UsageError
+from echotrace.render.embed import EmbeddedAudio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from echotrace.model.benchmark import BenchmarkRun, RunComparison
     from echotrace.model.report import Report
 
-__all__ = ["RenderOptions", "Renderer", "get_renderer", "renderer_names", "use_color"]
+__all__ = [
+    "ComparisonRenderer",
+    "RenderOptions",
+    "Renderer",
+    "RunRenderer",
+    "comparison_renderer_names",
+    "get_comparison_renderer",
+    "get_renderer",
+    "get_run_renderer",
+    "renderer_names",
+    "run_renderer_names",
+    "use_color",
+]
 
+_EVERYWHERE = {
+    "html": "echotrace.render.html:HtmlRenderer",
+    "markdown": "echotrace.render.markdown:MarkdownRenderer",
+    "junit": "echotrace.render.junit:JunitRenderer",
+    "github": "echotrace.render.github:GithubRenderer",
+    "csv": "echotrace.render.csv:CsvRenderer",
+}
 _BUILT_IN = {
     "console": "echotrace.render.console:ConsoleRenderer",
     "json": "echotrace.render.json:JsonRenderer",
+    **_EVERYWHERE,
+    "perfetto": "echotrace.render.chrome_trace:ChromeTraceRenderer",
+    "otlp": "echotrace.render.otlp:OtlpRenderer",
+}
+_OF_RUNS = {
+    "console": "echotrace.render.console.run:RunConsoleRenderer",
+    "json": "echotrace.render.run_json:RunJsonRenderer",
+    **_EVERYWHERE,
+}
+_OF_COMPARISONS = {
+    "console": "echotrace.render.console.run:RunConsoleRenderer",
+    "json": "echotrace.render.run_json:RunJsonRenderer",
+    "markdown": "echotrace.render.markdown:MarkdownRenderer",
 }
 
 _NEEDED_GLYPHS = "─│╭█╱╳┊▁━…"  # noqa: RUF001 - drawn, not read
@@ -35,12 +70,13 @@ class RenderOptions:
     """What the output can take: ``width`` in cells (None: 80), colour, and whether only ASCII.
 
     ``color`` of None means no colour, because the text may go anywhere; :meth:`for_stream` decides
-    it for a stream.
+    it for a stream. ``audio`` is the recording for a page that can play it.
     """
 
     width: int | None = None
     color: bool | None = None
     ascii_only: bool = False
+    audio: EmbeddedAudio | None = None
 
     @classmethod
     def for_stream(
@@ -109,9 +145,41 @@ class Renderer(Protocol):
         ...
 
 
+class RunRenderer(Protocol):
+    """One view of a benchmark run."""
+
+    name: str
+    file_suffix: str
+
+    def render_run(self, run: BenchmarkRun, options: RenderOptions) -> str:
+        """Return the whole view as text that ends with a line feed."""
+        ...
+
+
+class ComparisonRenderer(Protocol):
+    """One view of two runs beside each other."""
+
+    name: str
+    file_suffix: str
+
+    def render_comparison(self, comparison: RunComparison, options: RenderOptions) -> str:
+        """Return the whole view as text that ends with a line feed."""
+        ...
+
+
 def renderer_names() -> tuple[str, ...]:
     """Return the names that :func:`get_renderer` knows."""
     return tuple(_BUILT_IN)
+
+
+def run_renderer_names() -> tuple[str, ...]:
+    """Return the names that :func:`get_run_renderer` knows."""
+    return tuple(_OF_RUNS)
+
+
+def comparison_renderer_names() -> tuple[str, ...]:
+    """Return the names that :func:`get_comparison_renderer` knows."""
+    return tuple(_OF_COMPARISONS)
 
 
 def get_renderer(name: str) -> Renderer:
@@ -120,15 +188,36 @@ def get_renderer(name: str) -> Renderer:
     Raises:
         UsageError: there is none of this name; the hint names the nearest.
     """
-    target = _BUILT_IN.get(name)
+    return cast("Renderer", _found(name, _BUILT_IN, "report"))
+
+
+def get_run_renderer(name: str) -> RunRenderer:
+    """Return the renderer of this name for benchmark runs.
+
+    Raises:
+        UsageError: there is none of this name; the hint names the nearest.
+    """
+    return cast("RunRenderer", _found(name, _OF_RUNS, "benchmark"))
+
+
+def get_comparison_renderer(name: str) -> ComparisonRenderer:
+    """Return the renderer of this name for comparisons.
+
+    Raises:
+        UsageError: there is none of this name; the hint names the nearest.
+    """
+    return cast("ComparisonRenderer", _found(name, _OF_COMPARISONS, "comparison"))
+
+
+def _found(name: str, known: Mapping[str, str], what: str) -> Any:
+    target = known.get(name)
     if target is None:
-        near = difflib.get_close_matches(name.lower(), _BUILT_IN, n=1)
+        near = difflib.get_close_matches(name.lower(), known, n=1)
         raise UsageError(
-            f"there is no report format {name[:60]!r}",
-            why=f"known formats: {', '.join(_BUILT_IN)}",
-            hint=f"did you mean {near[0]!r}?" if near else f"use {' or '.join(_BUILT_IN)}",
+            f"there is no {what} format {name[:60]!r}",
+            why=f"known formats: {', '.join(known)}",
+            hint=f"did you mean {near[0]!r}?" if near else f"use {' or '.join(known)}",
             code="UNKNOWN_FORMAT",
         )
     module, _, attribute = target.partition(":")
-    kind: Any = getattr(import_module(module), attribute)
-    return cast("Renderer", kind())
+    return getattr(import_module(module), attribute)()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from echotrace.model.conversation import Incident, Turn, TurnSide
+    from echotrace.model.reconciled import TurnPart
     from echotrace.model.report import (
         EnvelopeChannel,
         Report,
@@ -110,6 +111,15 @@ class CallIndex:
         self.turns: Spans[Turn] = Spans(
             (place.at_s, place.end_s, turn) for turn, place in spots if place
         )
+        trace = report.pipeline.trace if report.pipeline else None
+        self.parts: Spans[TurnPart] = Spans(
+            (part.start_s, part.end_s, part)
+            for turn in (trace.turns if trace and turns else ())
+            if turn.turn_id is not None
+            for part in turn.parts
+            if part.inside is None and (part.ms.value or 0.0) > 0
+        )
+        """What the pipeline did while the caller waited, by its own trace."""
         self.waits: Spans[Turn] = Spans(
             (turn.user.end_s, turn.agent.start_s, turn)
             for turn in turns

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rich.cells import cell_len
 
+from echotrace.model.trace import PARTS
 from echotrace.render.console.figures import number
+from echotrace.render.console.lane import part_name
 from echotrace.render.console.layout import style_of
+from echotrace.render.console.pipeline_trace_bar import fill_of, look_of
 from echotrace.render.console.timeline import mark_of, named, stamp
 from echotrace.tui.lane_wave import DOTS
 from echotrace.tui.window import ticks
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from echotrace.model.conversation import Turn
+    from echotrace.model.reconciled import TurnPart
     from echotrace.model.report import Word, WordError
     from echotrace.render.console.layout import Page
     from echotrace.tui.lane_index import CallIndex, Lane, Spans
@@ -29,6 +33,7 @@ __all__ = [
     "error_row",
     "head_row",
     "mark_row",
+    "part_row",
     "role_of",
     "snr_row",
     "speech_row",
@@ -169,6 +174,33 @@ def _label(row: list[Cell], extent: _Extent, texts: Sequence[str], role: str) ->
         if last - first >= cell_len(text) + 2:
             write(row, first + 1, text, role)
             return
+
+
+def part_row(parts: Spans[TurnPart], window: Window, page: Page) -> list[Cell]:
+    """Return the parts of each wait, begun by a letter; its name where there is room for it.
+
+    Of several in one column it is the one that takes most of it.
+    """
+    row = blank(window.columns)
+    shares: dict[int, tuple[float, int]] = {}
+    extents = _extents(parts, window)
+    for number_of, extent in enumerate(extents):
+        for cell in extent.cells(window.columns):
+            share = (extent.share(cell), -number_of)
+            shares[cell] = max(share, shares.get(cell, share))
+    begun: set[int] = set()
+    for cell, (_, behind) in sorted(shares.items()):
+        part = parts.items[extents[-behind].at]
+        role = f"part-{part.key}" if part.key in PARTS else "dim"
+        row[cell] = (fill_of(part, page) if behind in begun else look_of(part.key).letter, role)
+        begun.add(behind)
+    for extent in extents:
+        part = parts.items[extent.at]
+        if extent.end - extent.begin >= _LABELLED and part.key in PARTS:
+            name = part_name(part.key, page)
+            shown = [f" {name} {number(part.ms.value or 0.0)} ", f" {name} "]
+            _label(row, extent, shown, f"part-{part.key}")
+    return row
 
 
 def snr_row(lane: Lane, window: Window, page: Page) -> list[Cell]:

@@ -12,8 +12,11 @@ from echotrace.model.conversation import Turn
 from echotrace.model.report import Word
 from echotrace.render.console.errors import cause_name, cause_style
 from echotrace.render.console.figures import number, quantity
+from echotrace.render.console.lane import part_name
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import count, said_and_heard
+from echotrace.render.console.pipeline_trace_bar import look_of
+from echotrace.render.console.pipeline_trace_told import owner_of
 from echotrace.render.console.timeline import mark_of, named, stamp
 from echotrace.render.console.turns import interval, rated, worst_first
 from echotrace.tui.lane_wave import dbfs, peak_at
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from echotrace.model.conversation import Incident
     from echotrace.model.measure import Measurement
+    from echotrace.model.reconciled import TurnPart
     from echotrace.model.report import WordError
     from echotrace.render.console.layout import Page
     from echotrace.tui.lane_index import CallIndex, Lane
@@ -104,6 +108,8 @@ def parts_of(
     """
     yield Text(stamp(window.cursor_s, digits=2), style="bold cyan")
     yield _who(index, window)
+    for at in index.parts.at(window.cursor_s)[:1]:
+        yield _part(index.parts.items[at], page)
     if found.turn is not None:
         yield from _turn(found, found.turn, page)
     for at in found.incidents[:_MANY]:
@@ -147,6 +153,12 @@ def _turn(found: Found, turn: Turn, page: Page) -> Iterator[Text]:
         yield _figure("heard gap", gap, page)
     if turn.yield_ms is not None and turn.yield_ms.value is not None:
         yield _figure("yield", turn.yield_ms, page)
+
+
+def _part(item: TurnPart, page: Page) -> Text:
+    text = Text.assemble((f"{look_of(item.key).letter} ", look_of(item.key).bold))
+    text.append(f"{part_name(item.key, page)} {number(item.ms.value or 0.0)} ms ")
+    return text.append(page.data(owner_of(item, page), limit=_WORD), "dim")
 
 
 def _figure(label: str, item: Measurement, page: Page) -> Text:

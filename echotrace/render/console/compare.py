@@ -79,8 +79,9 @@ def signed(value: float | None, unit: str, *, metric: str = "") -> str:
         return ""
     if not math.isfinite(value):
         return "n/a"
-    shown = f"{number(abs(value) * 100, 1)} pp" if unit == "ratio" else ""
-    shown = shown or quantity(abs(value), unit, metric=metric)
+    shown = quantity(abs(value), unit, metric=metric)
+    if shown.endswith(" %") and unit == "ratio":
+        shown = f"{number(abs(value) * 100, 1)} pp"
     if value and not any(digit in shown for digit in "123456789"):
         shown = f"{abs(value):.1g} {unit}".rstrip()
     return f"{'-' if value < 0 else '+' if value > 0 else ''}{shown}"

@@ -25,7 +25,8 @@ _DEPTH = 4
 def extras(report: Report, page: Page) -> Iterator[Text]:
     """Yield a generic block for each such result, so that nothing in a report is hidden."""
     for name, result in report.analyzers.items():
-        if name not in _HAVE_BLOCKS:
+        traced = name == "trace" and report.pipeline is not None and report.pipeline.trace
+        if name not in _HAVE_BLOCKS and not traced:
             yield from _analyzer(name, result, page)
 
 

@@ -34,7 +34,11 @@ def header(report: Report, page: Page) -> Iterator[Text]:
     yield Text.assemble(name, " " * (page.width - name.cell_len - cell_len(job)), (job, "dim"))
     yield Text(page.glyphs.rule * page.width, style="dim")
     if not has_recording(report):
-        yield from page.pairs([("probed", _probed(report, page)), *ended])
+        trace = report.pipeline.trace if report.pipeline else None
+        rows = [] if trace is None else [("trace", Text(page.data(trace.path), style="bold"))]
+        if trace is None or report.probes is not None:
+            rows.append(("probed", _probed(report, page)))
+        yield from page.pairs([*rows, *ended])
         return
     file = Text.assemble((page.data(source.path, limit=2 * (page.width - 12)), "bold"))
     if source.synthetic:

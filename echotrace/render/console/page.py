@@ -14,6 +14,7 @@ from echotrace.render.console.gates import gates
 from echotrace.render.console.header import header
 from echotrace.render.console.layout import MAX_WIDTH, MIN_WIDTH, Page
 from echotrace.render.console.missing import has_recording
+from echotrace.render.console.pipeline_trace import claimed_against_heard
 from echotrace.render.console.probes import probes
 from echotrace.render.console.score import score
 from echotrace.render.console.signal import signal
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from echotrace.model.report import Report
     from echotrace.render.base import RenderOptions
 
-__all__ = ["ConsoleRenderer", "render_console", "report_lines"]
+__all__ = ["ConsoleRenderer", "printed", "render_console", "report_lines"]
 
 DEFAULT_WIDTH = 80
 
@@ -37,6 +38,7 @@ _BLOCKS: tuple[Callable[[Report, Page], Iterator[Text]], ...] = (
     header,
     score,
     conversation,
+    claimed_against_heard,
     signal,
     transcript,
     probes,
@@ -46,7 +48,7 @@ _BLOCKS: tuple[Callable[[Report, Page], Iterator[Text]], ...] = (
     gates,
     warnings,
 )
-_WITHOUT_RECORDING = (header, probes, pipeline_block, cost, gates, warnings)
+_WITHOUT_RECORDING = (header, claimed_against_heard, probes, pipeline_block, cost, gates, warnings)
 
 
 class ConsoleRenderer:
@@ -73,10 +75,23 @@ def render_console(
     Below 40 cells the page stays 40 wide, above 132 it does not grow: longer lines are hard to
     read. Without ``color`` the text holds no escape sequence, whatever the environment says.
     """
+    return printed(
+        lambda page: report_lines(report, page), width=width, color=color, ascii_only=ascii_only
+    )
+
+
+def printed(
+    lines: Callable[[Page], Iterator[Text]],
+    *,
+    width: int | None = None,
+    color: bool = False,
+    ascii_only: bool = False,
+) -> str:
+    """Return what ``lines`` makes of a page of this width, as :func:`render_console` does."""
     target = io.StringIO()
     console = _console(target, color=color)
     page = Page(width=_page_width(width), ascii_only=ascii_only, console=console)
-    for line in report_lines(report, page):
+    for line in lines(page):
         line.rstrip()
         console.print(line, soft_wrap=True)
     return target.getvalue()

@@ -13,6 +13,7 @@ from echotrace.render.console.figures import MOCK, figure, milliseconds, note, n
 from echotrace.render.console.lane import brief_lane
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import columns, count, more, part, said_and_heard
+from echotrace.render.console.pipeline_trace_turn import placed_parts, trace_lines
 from echotrace.render.console.timeline import named, stamp
 from echotrace.render.console.turn_clock import Wait, clock_lines, incidents_of, wait_of
 from echotrace.render.console.turn_verdict import cause, heard_in, speech_in, verdict
@@ -59,7 +60,8 @@ def turn_sheet(
     for text in cause(turn, report, incidents, errors, page):
         yield from page.wrapped(_sentence(text), indent=0)
     yield Text()
-    yield from clock_lines(turn, incidents, page)
+    yield from clock_lines(turn, incidents, page, placed_parts(turn, report))
+    yield from trace_lines(turn, report, page)
     wait = wait_of(turn, incidents)
     if wait is not None:
         yield from _wait(wait, report, page)
@@ -135,7 +137,7 @@ def _peak_dbfs(index: int, inside: tuple[float, float], report: Report) -> float
 def _probed(wait: Wait, report: Report, page: Page) -> Iterator[Text]:
     """Yield what an answer would take as its services were probed, beside what this one took."""
     pipeline = report.pipeline
-    if pipeline is None:
+    if pipeline is None or pipeline.kind == "trace":
         return
     yield Text()
     told = Text("probed now, not in the call", style="dim")

@@ -13,6 +13,7 @@ from echotrace.render.console.axis import axis_to, drawable, scale
 from echotrace.render.console.figures import milliseconds
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import columns, part
+from echotrace.render.console.pipeline_trace_bar import fill_of, look_of
 from echotrace.render.console.timeline import stamp
 from echotrace.render.console.turns import interval
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from echotrace.model.conversation import Conversation, Incident, Turn, TurnSide
+    from echotrace.model.reconciled import TurnPart
     from echotrace.render.console.axis import Axis
     from echotrace.render.console.layout import Page
 
@@ -108,8 +110,13 @@ def dead_airs(incidents: Sequence[Incident], wait: Wait | None) -> list[tuple[In
     ]
 
 
-def clock_lines(turn: Turn, incidents: Sequence[Incident], page: Page) -> Iterator[Text]:
-    """Yield the two sides as lanes on the turn's own axis, then each part with its length."""
+def clock_lines(
+    turn: Turn, incidents: Sequence[Incident], page: Page, parts: Sequence[TurnPart] = ()
+) -> Iterator[Text]:
+    """Yield the two sides as lanes on the turn's own axis, then each part with its length.
+
+    ``parts`` are those of the pipeline's own trace that have a place: a lane below the sides.
+    """
     wait = wait_of(turn, incidents)
     ends = [side.end_s for side in (turn.user, turn.agent) if side]
     starts = [side.start_s for side in (turn.user, turn.agent) if side]
@@ -124,7 +131,7 @@ def clock_lines(turn: Turn, incidents: Sequence[Incident], page: Page) -> Iterat
     yield from part("Parts", told, page, indent=0)
     cells = page.width - _LEFT
     if cells >= _SHORTEST and math.isfinite(end_s - begin_s) and end_s > begin_s:
-        yield from _lanes(turn, wait, silent, begin_s, end_s, page)
+        yield from _lanes(turn, wait, silent, begin_s, end_s, page, parts)
     rows = [*_rows(turn, wait, silent, page)]
     widths = [max(row[at].cell_len for row in rows) for at in (0, 2)]
     for row in rows:
@@ -141,6 +148,7 @@ def _lanes(
     begin_s: float,
     end_s: float,
     page: Page,
+    parts: Sequence[TurnPart],
 ) -> Iterator[Text]:
     axis = axis_to(1e3 * (end_s - begin_s), page.width - _LEFT, label_cells=_LABEL)
     glyphs = page.glyphs
@@ -171,6 +179,8 @@ def _lanes(
     ]
     yield lane("caller", [*said.get("caller", []), *nobody])
     yield lane("agent", [*waits, *said.get("agent", []), *nobody])
+    if parts:
+        yield lane("pipeline", _laid(parts, axis, begin_s, page))
     labels = scale(axis)
     tail = " ms" if _LEFT + len(labels) + 3 <= page.width else ""
     yield Text(" " * _LEFT + labels + tail, style="dim")
@@ -179,6 +189,23 @@ def _lanes(
 def _waiting(wait: Wait, page: Page) -> tuple[float, float, str, str]:
     style = style_of(wait.band) or "dim"
     return wait.start_s, wait.end_s, page.glyphs.empty, style
+
+
+def _laid(
+    parts: Sequence[TurnPart], axis: Axis, begin_s: float, page: Page
+) -> list[tuple[float, float, str, str]]:
+    """Return the pipeline's parts at their places, each begun by its letter."""
+    cell_s = (axis.last_ms - axis.first_ms) / axis.cells / 1e3
+    drawn = []
+    for item in parts:
+        if item.start_s is None or item.end_s is None or item.end_s < item.start_s:
+            continue
+        look = look_of(item.key)
+        drawn.append((item.start_s, item.end_s, fill_of(item, page), look.style))
+        cell = _covered(item.start_s - begin_s, item.start_s - begin_s, axis).start
+        begun_s = begin_s + (cell + 0.5) * cell_s
+        drawn.append((begun_s, begun_s, look.letter, look.bold))
+    return drawn
 
 
 def _talked_on(turn: Turn) -> tuple[float, float] | None:

@@ -14,6 +14,7 @@ from echotrace.render.console.errors import cause_name
 from echotrace.render.console.figures import milliseconds, number
 from echotrace.render.console.layout import style_of
 from echotrace.render.console.parts import count
+from echotrace.render.console.pipeline_trace_turn import told_of_wait
 from echotrace.render.console.timeline import named, stamp
 from echotrace.render.console.turn_clock import dead_airs, turned, wait_of
 from echotrace.render.console.turns import interval
@@ -105,9 +106,13 @@ def cause(
     if errors:
         yield _misheard(errors, page)
     if wait is not None and is_late:
+        told = told_of_wait(turn, report, page)
+        if told is not None:
+            yield told
+            return
         asked = "which stage took the time" if wait.is_answered else "why the agent never answered"
         unsure = f"the recording alone cannot say {asked}"
-        if report.pipeline is not None:
+        if report.pipeline is not None and report.pipeline.kind != "trace":
             unsure += "; what an answer takes as its services were probed is below"
         yield Text(unsure, style="dim")
     elif slow is not None and slow.band in _BAD:

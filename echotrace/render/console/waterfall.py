@@ -31,8 +31,11 @@ _FAILED = "FAILED"
 
 
 def pipeline_block(report: Report, page: Page) -> Iterator[Text]:
-    """Yield the pipeline lane as a block of its own; nothing where nothing was put together."""
-    if report.pipeline is None:
+    """Yield the pipeline lane as a block of its own; nothing where nothing was put together.
+
+    What a trace tells has its own block.
+    """
+    if report.pipeline is None or report.pipeline.kind == "trace":
         return
     yield from page.heading("Pipeline", aside="an estimate", style="dim")
     yield from lane_lines(report.pipeline, page)

@@ -10,7 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from echotrace.model.report import WordError
+from echotrace.render.console.lane import part_name
 from echotrace.render.console.parts import count
+from echotrace.render.console.pipeline_trace_bar import look_of
 from echotrace.render.console.timeline import legend, packed, stamp
 from echotrace.render.console.turns import worst_first
 from echotrace.tui.lane_detail import DetailReader
@@ -245,6 +247,11 @@ class TimelineScreen(FullScreen):
         parts = legend(heard, page) if heard is not None else []
         if len(self.index.errors):
             parts.append(Text.assemble(("x", "bold"), (" misheard word", "dim")))
+        for key in dict.fromkeys(item.key for item in self.index.parts.items):
+            look = look_of(key)
+            parts.append(
+                Text.assemble((look.letter, look.bold), (f" {part_name(key, page)}", "dim"))
+            )
         yield from packed(parts, page, indent=0)
 
     def action_move(self, columns: int) -> None:

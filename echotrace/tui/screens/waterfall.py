@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 
 from echotrace.render.console.figures import milliseconds
-from echotrace.render.console.lane import brief_lane, lane_lines
+from echotrace.render.console.pipeline_trace import brief_pipeline, whole_pipeline
 from echotrace.render.console.plain import clean
 from echotrace.render.console.span import span_lines
 from echotrace.tui.lines import page_of
@@ -267,10 +267,10 @@ class WaterfallScreen(FullScreen):
         if pipeline is None:
             return
         if self.app.size.height < _TALL:
-            yield from brief_lane(pipeline, page)
+            yield from brief_pipeline(pipeline, page)
             return
         yield Text.assemble(("Pipeline", "bold"), ("  v hides it", "dim"))
-        yield from lane_lines(pipeline, page, indent=0)
+        yield from whole_pipeline(pipeline, page)
 
     def _axis(self, page: Page) -> Iterator[Text]:
         columns, folded = self.view.columns, self.view.folded

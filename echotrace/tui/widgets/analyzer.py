@@ -84,4 +84,7 @@ def generic_names(run: RunState) -> tuple[str, ...]:
     report = run.report
     names = (*run.stages, *(report.analyzers if report else ()))
     parts = (name for name, part in _PARTS.items() if report and part(report) is not None)
-    return tuple(dict.fromkeys((*parts, *(name for name in names if name not in SPAN_OF_STAGE))))
+    known = {*SPAN_OF_STAGE}
+    if report is not None and report.pipeline is not None and report.pipeline.trace is not None:
+        known.add("trace")
+    return tuple(dict.fromkeys((*parts, *(name for name in names if name not in known))))

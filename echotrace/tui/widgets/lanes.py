@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from echotrace.model.trace import PARTS
 from echotrace.render.console.figures import number
 from echotrace.tui.lane_rows import (
     axis_row,
@@ -20,6 +21,7 @@ from echotrace.tui.lane_rows import (
     error_row,
     head_row,
     mark_row,
+    part_row,
     snr_row,
     speech_row,
     told_row,
@@ -59,6 +61,7 @@ _ROLES = (
     *("good", "warning", "critical", "good-label", "warning-label", "critical-label", "dim-label"),
     *("dim-mark", "good-mark", "warning-mark", "critical-mark", "bracket", "inside"),
     *("cursor-time", "cursor", "selected", "name"),
+    *(f"part-{key}" for key in PARTS),
 )
 
 
@@ -112,6 +115,15 @@ class Lanes(Widget):
     Lanes > .lanes--cursor-time { color: $text-accent; text-style: bold; }
     Lanes > .lanes--cursor { color: $text-accent; background: $accent 35%; }
     Lanes > .lanes--selected { background: $accent 15%; }
+    Lanes > .lanes--part-endpointing_wait, Lanes > .lanes--part-turn_detection,
+    Lanes > .lanes--part-sentence_aggregation { color: $text-warning; }
+    Lanes > .lanes--part-transcription, Lanes > .lanes--part-tool_call,
+    Lanes > .lanes--part-output_transport { color: $text-primary; }
+    Lanes > .lanes--part-llm_inference { color: $text-success; }
+    Lanes > .lanes--part-speech_synthesis, Lanes > .lanes--part-tts_leading_silence {
+        color: $text-secondary;
+    }
+    Lanes > .lanes--part-unaccounted { color: $foreground-muted; }
     """
 
     @dataclass
@@ -250,6 +262,8 @@ class Lanes(Widget):
         yield _Row("", ("head",), lambda: blank(window.columns))
         for number_of, lane in enumerate(lanes):
             yield from self._lane_rows(number_of, lane, thin, tall)
+        if len(index.parts):
+            yield _Row("pipeline", ("parts",), lambda: part_row(index.parts, window, page))
         yield from self._reasons()
         heard = index.report.conversation
         if heard is not None and (heard.turns or heard.incidents):
@@ -275,7 +289,7 @@ class Lanes(Widget):
         heard = index.report.conversation
         shared = 2 + len(list(self._reasons())) + (height >= _WHOLE_FROM)
         shared += heard is not None and bool(heard.turns or heard.incidents)
-        shared += bool(len(index.words)) + bool(len(index.errors))
+        shared += bool(len(index.words)) + bool(len(index.errors)) + bool(len(index.parts))
         thin = frozenset({"others", "speech", "snr", "turns"})
         lanes = index.lanes
         for dropped in ("", "others", "speech", "snr"):

@@ -41,6 +41,9 @@ class LatencyPanel(Panel):
             yield from missing("heard", "turns", run, page)
         if worst is not None and worst.value is not None:
             yield from _heard("worst", worst, page)
+        pipeline = report.pipeline if report else None
+        if pipeline is not None and pipeline.trace is not None:
+            yield from _heard("claim", pipeline.trace.claimed_gap_ms.p50, page)
         probe = report.probes.llm if report and report.probes else None
         if probe is None:
             yield from missing("TTFT", "llm", run, page)
@@ -51,8 +54,7 @@ class LatencyPanel(Panel):
             yield from rated("TTFA", speech.ttfa_ms, page)
         elif _asked_for_speech(run):
             yield from missing("TTFA", "tts", run, page)
-        pipeline = report.pipeline if report else None
-        if pipeline is not None:
+        if pipeline is not None and pipeline.kind != "trace":
             yield from _reply(pipeline, page)
         if report is None or report.latency is None:
             return

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 
 from echotrace.render.console.axis import axis_of
 from echotrace.render.console.figures import figure, milliseconds
-from echotrace.render.console.lane import brief_lane, lane_lines
+from echotrace.render.console.pipeline_trace import brief_pipeline, whole_pipeline
 from echotrace.render.console.tree import rows_of
 from echotrace.tui.span_rows import reasons_of, tree_of
 from echotrace.tui.state import SPAN_OF_STAGE
@@ -102,10 +102,10 @@ class WaterfallPanel(Panel):
             return
         if self._pipeline is not None:
             if self.is_maximized or self.size.height >= _WHOLE_LANE_FROM:
-                yield from lane_lines(self._pipeline, page, indent=0)
+                yield from whole_pipeline(self._pipeline, page)
                 yield Text()
             else:
-                yield from brief_lane(self._pipeline, page)
+                yield from brief_pipeline(self._pipeline, page)
             yield from page.wrapped(Text("This run", style="bold"), indent=0)
         rows, hidden = rows_of(run.spans_at(self.now_ns), MAX_ROWS)
         rows = self._shown(rows)
