@@ -38,7 +38,15 @@ def hears(arguments):
     return "--stages" not in arguments or "transcription" in shlex.join(arguments)
 
 
-FIRST, *OTHERS = [item for item in OURS if item[0] != "open"]
+CHAIN_BEGINS, CHAIN_ENDS = ("generate-fixtures", "markdown=new.md")
+_BEGIN = next(at for at, item in enumerate(OURS) if item[0] == CHAIN_BEGINS)
+_END = next(at for at, item in enumerate(OURS) if CHAIN_ENDS in item)
+CHAIN = OURS[_BEGIN : _END + 1]
+"""The commands of a benchmark, each on what the one before it wrote."""
+del OURS[_BEGIN : _END + 1]
+
+WHATIF = [item for item in OURS if item[0] == "whatif"]
+FIRST, *OTHERS = [item for item in OURS if item[0] not in ("open", "whatif")]
 assert hears(FIRST)
 IN_TURN = [FIRST, *sorted(OTHERS, key=hears)]
 """The command that hears the call first, and those that find what it heard last."""
@@ -59,6 +67,12 @@ def cache(tmp_path_factory):
     return {"XDG_CACHE_HOME": str(folder)}
 
 
+def trace_of_the_call(path):
+    """Let the example of a home-made pipeline write what it believes of the bundled call."""
+    example = REPOSITORY / ".extras/examples/live_agent.py"
+    subprocess.run([sys.executable, "-W", "error", example, path], check=True)
+
+
 @pytest.fixture
 def folder(tmp_path):
     shutil.copy(DEMO / "call.wav", tmp_path / "call.wav")
@@ -72,6 +86,7 @@ def folder(tmp_path):
     (tmp_path / "heard.txt").write_text("hello i lost my wallet and i need to cancel my credit car")
     (tmp_path / "said.txt").write_text("hello i lost my wallet and i need to cancel my credit card")
     (tmp_path / "terms.txt").write_text("credit card\nwallet\n")
+    trace_of_the_call(tmp_path / "agent.trace.jsonl")
     return tmp_path
 
 
@@ -102,9 +117,35 @@ def test_a_command_works_as_written(folder, cache, arguments):
         assert opened.stdout == result.stdout
 
 
+def test_the_commands_of_a_benchmark_work_one_after_the_other(folder, cache):
+    first, second, *others = sorted((folder / "speech").rglob("*.wav"))
+    for clip in others:
+        clip.unlink()
+    for clip in (first, second):
+        samples, rate_hz = soundfile.read(clip)
+        soundfile.write(clip, samples[: int(1.5 * rate_hz)], rate_hz)
+        clip.with_suffix(".txt").write_text("hello i lost my wallet and need to cancel my card")
+    for arguments in CHAIN:
+        result = echotrace(*arguments, home=folder, **cache)
+        assert result.code == 0, (arguments, result.stdout, result.stderr)
+    names = {"main.jsonl", "new.jsonl", "new.html", "new.md", "new.xml"}
+    assert names <= {path.name for path in folder.iterdir()}
+    assert {item[0] for item in CHAIN} >= {"benchmark", "baseline", "compare"}
+
+
+def test_what_if_is_asked_of_the_report_that_the_command_before_it_wrote(folder):
+    (asked,) = WHATIF
+    (made,) = (item for item in OURS if "--trace" in item)
+    assert echotrace(*made, home=folder).code == 0
+    result = echotrace(*asked, home=folder)
+    assert result.code == 0, result.stderr
+    assert "cut" in result.stdout
+
+
 def test_a_command_that_opens_reports_names_those_that_other_commands_wrote():
     opened = [name for item in OURS if item[0] == "open" for name in item[1:]]
     written = {item[item.index("--output") + 1] for item in OURS if "--output" in item}
+    written -= {item[1] for item in WHATIF}
     assert opened
     assert set(opened) == written
 
@@ -115,7 +156,7 @@ def test_every_exit_code_is_in_the_table():
 
 
 def test_the_python_snippets_run(folder, cache):
-    snippets = [block for kind, block in BLOCKS if kind == "python"]
+    snippets = [block for kind, block in BLOCKS if kind == "python" and "assert_voice" not in block]
     assert len(snippets) == 2
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", "\n".join(snippets)],
@@ -127,6 +168,29 @@ def test_the_python_snippets_run(folder, cache):
     )
     assert done.returncode == 0, done.stderr
     assert "Measurement(" in done.stdout
+
+
+def test_the_test_of_a_call_passes(folder, cache):
+    (snippet,) = (block for kind, block in BLOCKS if kind == "python" and "assert_voice" in block)
+    (folder / "test_call.py").write_text(snippet)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=folder,
+        env=environment(folder, **cache),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_the_gates_of_a_project_load(folder):
+    (block,) = (text for kind, text in BLOCKS if kind == "toml" and "[gates]" in text)
+    (folder / ".echotrace.toml").write_text(block)
+    gates = load_settings({}, environ={"HOME": str(folder)}, cwd=folder).settings.gates
+    assert len(gates.fail_on) == 3
+    assert (gates.baseline, gates.tolerance) == ("main", 0.1)
 
 
 def test_the_configuration_loads(folder):

@@ -141,10 +141,29 @@ def analyze(
         ),
     ] = False,
     endpointing_wait_ms: EndpointingWait = None,
+    trace: Annotated[
+        str | None,
+        typer.Option(
+            "--trace",
+            help="What your pipeline wrote down of the call: spans of pipecat or LiveKit, a "
+            "platform's call JSON. Without FILE: what it claims alone.",
+        ),
+    ] = None,
+    trace_kind: Annotated[
+        str | None,
+        typer.Option("--trace-kind", help="Its format, where the content is not to tell it."),
+    ] = None,
+    offset_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--offset-ms",
+            help="Where the trace's first speech event lies in the recording; found by default.",
+        ),
+    ] = None,
     stages: Annotated[
         str | None,
         typer.Option(
-            "--stages", help="Only these: signal,turns,transcription,llm,tts. Default: all."
+            "--stages", help="Only these: signal,turns,transcription,llm,tts,trace. Default: all."
         ),
     ] = None,
     start: Annotated[
@@ -179,7 +198,20 @@ def analyze(
         Path | None, typer.Option("--output", "-o", help="Write the report's JSON to this file.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Let --output replace a file that exists.")
+        bool, typer.Option("--force", help="Let --output and --export replace files that exist.")
+    ] = False,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--export",
+            metavar="FORMAT=PATH",
+            help="Also write html, markdown, junit, csv, json, perfetto, otlp or github=PATH; "
+            "several times. github=- prints annotations for a workflow.",
+        ),
+    ] = None,
+    embed_audio: Annotated[
+        bool,
+        typer.Option("--embed-audio", help="Put the recording's sound into the HTML export."),
     ] = False,
     fail_under: Annotated[
         float | None, typer.Option("--fail-under", help="Gate: the lowest score to accept.")
@@ -264,10 +296,37 @@ def analyze(
         split_stages,
     )
     from echotrace.cli.probe_options import probe_settings, read_prompt
+    from echotrace.cli.trace_options import read_trace_options, refuse_without_recording
     from echotrace.model.outcome import Inputs
+    from echotrace.model.report import NO_RECORDING
     from echotrace.model.run import RunRequest
 
-    path = recording_path(file, caller, agent, agent_offset_ms)
+    has_recording = trace is None or any((file, caller, agent))
+    traced = read_trace_options(trace, trace_kind, offset_ms, has_recording=has_recording)
+    if has_recording:
+        path = recording_path(file, caller, agent, agent_offset_ms)
+    else:
+        path = NO_RECORDING
+        refuse_without_recording(
+            {
+                "--agent-offset-ms": agent_offset_ms,
+                "--reference": reference,
+                "--reference-file": reference_file,
+                "--transcript": transcript,
+                "--stt": stt,
+                "--gold": gold,
+                "--key-terms": key_terms,
+                "--streaming": streaming,
+                "--prompt-from-call": prompt_from_call,
+                "--start": start,
+                "--end": end,
+                "--caller-channel": caller_channel,
+                "--spectral": spectral,
+                "--mos": mos,
+                "--embed-audio": embed_audio,
+                "--max-duration": max_duration,
+            }
+        )
     DOCUMENT.path = printable(path if agent is None else f"{path} + {agent}")
     gates = read_gates(
         {
@@ -318,24 +377,30 @@ def analyze(
         "offline": offline or None,
         "profile": profile,
     }
+    required = tuple(name for name, given in (("llm", llm), ("tts", tts)) if given)
+    alone = None if has_recording else (*required, "trace")
     request = RunRequest(
         path=path,
         agent_path=agent,
         agent_offset_ms=agent_offset_ms or 0.0,
-        stages=split_stages(stages),
+        stages=split_stages(stages) or alone,
         inputs=Inputs(
             reference=read_reference(reference, reference_file),
             transcript_path=transcript,
             key_terms=read_terms(key_terms),
             prompt=read_prompt(prompt_file, from_call=prompt_from_call),
             prompt_from_call=prompt_from_call,
+            trace_path=traced.path,
+            trace_kind=traced.kind,
+            trace_offset_ms=traced.offset_ms,
         ),
         start_s=start,
         end_s=end,
         spectral=spectral,
         mos=mos,
         streaming=streaming,
-        required=tuple(name for name, given in (("llm", llm), ("tts", tts)) if given),
+        required=required,
+        has_recording=has_recording,
     )
     show = Presentation(
         as_json=export_only,
@@ -345,9 +410,11 @@ def analyze(
         debug=debug,
         color=color,
         no_tui=no_tui,
+        exports=tuple(export or ()),
+        embed_audio=embed_audio,
         inputs=tuple(
             str(item)
-            for item in (reference_file, transcript, key_terms, prompt_file, config, agent)
+            for item in (reference_file, transcript, key_terms, prompt_file, config, agent, trace)
             if item
         ),
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AuditFlags", "ProbeFlags", "refuse_idle_flags", "refuse_idle_probe_flags"]
 
-_STAGES: Final = frozenset(("signal", "turns", "transcription", "llm", "tts"))
+_STAGES: Final = frozenset(("signal", "turns", "transcription", "llm", "tts", "trace"))
 _OTHER_STAGES: Final = _STAGES - {"transcription"}
 _LOCAL: Final = frozenset(("auto", "faster-whisper", "sphinx"))
 _URLS: Final = frozenset(("--base-url", "--llm-base-url", "--tts-base-url"))

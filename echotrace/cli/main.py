@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -10,10 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from echotrace._version import __version__
-from echotrace.cli import analyze, demo, generate_calls, models, open_report, probe, setup, version
+from echotrace.cli import (
+    analyze,
+    baseline,
+    benchmark,
+    compare,
+    demo,
+    generate_calls,
+    generate_fixtures,
+    models,
+    open_report,
+    probe,
+    setup,
+    version,
+    whatif,
+)
 from echotrace.cli.document import DOCUMENT, is_owed, write_failed
 from echotrace.cli.streams import discard_output, own_streams, tell_error, tell_traceback
-from echotrace.errors import EchoTraceError, ExitCode, InternalError, UsageError
+from echotrace.errors import EchoTraceError, ExitCode, InternalError, StorageError, UsageError
+from echotrace.printable import printable
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -56,13 +72,18 @@ app = typer.Typer(
     epilog=_EPILOG,
 )
 app.command("analyze", epilog=_EPILOG)(analyze.analyze)
+app.add_typer(baseline.app, name="baseline")
+app.command("benchmark", epilog=_EPILOG)(benchmark.benchmark)
+app.command("compare", epilog=_EPILOG)(compare.compare)
 app.command("demo")(demo.demo)
 app.command("generate-calls")(generate_calls.generate_calls)
+app.command("generate-fixtures")(generate_fixtures.generate_fixtures)
 app.add_typer(models.app, name="models")
 app.command("open")(open_report.open_report)
 app.add_typer(probe.app, name="probe")
 app.command("setup")(setup.setup)
 app.command("version")(version.version)
+app.command("whatif")(whatif.whatif)
 
 
 def _print_version(wanted: bool) -> None:
@@ -110,6 +131,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments or os.environ.get("ECHOTRACE_DEBUG", "") not in ("", "0")
+    DOCUMENT.command = arguments[0] if arguments else ""
     DOCUMENT.owed = is_owed(arguments)
     try:
         result = app(arguments, prog_name="echotrace", standalone_mode=False)
@@ -138,6 +160,9 @@ def _readable(error: BaseException) -> EchoTraceError:
 
     if isinstance(error, EchoTraceError):
         return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = printable(str(error.filename or "stdout"))
+        return StorageError(f"{where} cannot be written", why=error.strerror or str(error))
     if isinstance(error, TyperException):
         return UsageError(error.format_message())
     from echotrace.providers.known_secrets import unexpected

@@ -10,9 +10,10 @@ from echotrace.errors import StorageError
 from echotrace.files import check_target, write_text
 
 if TYPE_CHECKING:
+    from echotrace.model.benchmark import BenchmarkRun
     from echotrace.model.report import Report
 
-__all__ = ["check_target", "show_report", "write_text"]
+__all__ = ["check_target", "show_report", "show_run", "write_text"]
 
 
 def show_report(report: Report, stream: TextIO, *, as_json: bool, color: bool | None) -> None:
@@ -24,7 +25,22 @@ def show_report(report: Report, stream: TextIO, *, as_json: bool, color: bool | 
     from echotrace.render.base import RenderOptions, get_renderer
 
     renderer = get_renderer("json" if as_json else "console")
-    text = renderer.render(report, RenderOptions.for_stream(stream, color=color))
+    _show(renderer.render(report, RenderOptions.for_stream(stream, color=color)), stream)
+
+
+def show_run(run: BenchmarkRun, stream: TextIO, *, as_json: bool, color: bool | None) -> None:
+    """Write a benchmark run to stdout likewise.
+
+    Raises:
+        StorageError: stdout is a file on a full disk.
+    """
+    from echotrace.render.base import RenderOptions, get_run_renderer
+
+    renderer = get_run_renderer("json" if as_json else "console")
+    _show(renderer.render_run(run, RenderOptions.for_stream(stream, color=color)), stream)
+
+
+def _show(text: str, stream: TextIO) -> None:
     DOCUMENT.begun = True
     try:
         with suppress(BrokenPipeError):

@@ -23,6 +23,7 @@ _WORDS = {
     "transcription": "transcribing",
     "llm": "probing the language model",
     "tts": "probing the speech synthesiser",
+    "trace": "laying the trace over the recording",
 }
 
 
