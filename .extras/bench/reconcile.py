@@ -3,7 +3,8 @@
 Calls are generated from a folder of clean speech, with answers late enough for a pipeline, and so
 is the trace of each: offset 3.7 s, drift 150 ppm, 190 ms of silence at the head of the agent's
 sound, 80 ms of transport, 600 ms of endpointing. The edges of the recording are those that the
-turns stage finds. Then every trace is laid over the other calls' recordings, which must be refused.
+turns stage finds. The parts of each wait are compared with the truth. Then every trace is laid over
+the other calls' recordings, which must be refused.
 A drift of 20 ppm moves 2 ms in a call of 100 s, less than an edge is known; --join 6 makes one
 recording of six calls.
 
@@ -32,8 +33,11 @@ from echotrace.model.conversation import Conversation, Turn, TurnSide
 from echotrace.model.measure import Measurement
 from echotrace.model.trace import TraceSpan
 from echotrace.reconcile.clock import fit_clock
+from echotrace.reconcile.trace_report import reconcile
 
 CONDITIONS = "clean,white10,babble10,telephone15"
+WAIT = "endpointing_wait"
+OTHERS = ("turn_detection", "llm_inference", "sentence_aggregation", "speech_synthesis")
 OFFSET_MS, DRIFT_PPM, PADDING_MS, BOUND_S = 15.0, 20.0, 270.0, 5.0
 
 
@@ -85,6 +89,9 @@ def accuracy(options: argparse.Namespace) -> None:
     for name in names:
         table(name, [row for row in rows if row[0] == name], options)
     refused(rows, options)
+    print()
+    for name in names:
+        parts(name, [row for row in rows if row[0] == name], options)
 
 
 def table(name: str, rows, options) -> None:
@@ -126,6 +133,47 @@ def refused(rows, options) -> None:
                 if fit.clock.status != "refused":
                     accepted.append((condition, index, at))
     print(f"\ntraces of another call: refused {tries - len(accepted)} of {tries}", *accepted)
+
+
+def parts(name: str, rows, options) -> None:
+    """Compare the parts of each wait with the truth: the wait for the end inside its own bounds."""
+    inside, errors, others, sums = [], [], [], []
+    for _, _, truth, heard in rows:
+        traced = trace_of(truth, seed=options.seed)
+        told, _ = reconcile(traced.trace, heard, path="trace", sha256=None, offset_ms=None)
+        true_turns = {turn.turn_id: turn for turn in traced.turns}
+        for turn in told.turns:
+            if turn.turn_id is None or turn.trace_turn_id not in true_turns or not turn.parts:
+                continue
+            true_ms = added(true_turns[turn.trace_turn_id].parts, lambda part: part.ms)
+            found_ms = added(turn.parts, lambda part: part.ms.value)
+            if turn.heard_gap_ms.value is not None:
+                sums.append(abs(sum(found_ms.values()) - turn.heard_gap_ms.value))
+            others += [
+                abs(found_ms[key] - true_ms[key])
+                for key in OTHERS
+                if key in found_ms.keys() & true_ms
+            ]
+            for part in turn.parts:
+                if part.key != WAIT or part.inside is not None or WAIT not in true_ms:
+                    continue
+                if part.ms.low is not None:
+                    errors.append(abs(part.ms.value - true_ms[WAIT]))
+                    inside.append(part.ms.low - 0.5 <= true_ms[WAIT] <= part.ms.high + 0.5)
+    print(
+        f"{name:12} {WAIT} inside its bounds {sum(inside)}/{len(inside)}, median error "
+        f"{statistics.median(errors):.0f} ms, worst {max(errors):.0f}; parts of the trace alone "
+        f"off by at most {max(others):.2f} ms; sums by {max(sums):.1g} ms"
+    )
+
+
+def added(parts, read):
+    """Return the milliseconds of each part, without what lies inside another."""
+    total: dict[str, float] = {}
+    for part in parts:
+        if part.inside is None:
+            total[part.key] = total.get(part.key, 0.0) + read(part)
+    return total
 
 
 def long_call(turns: int, seconds: float):
@@ -216,11 +264,6 @@ def speed(options: argparse.Namespace) -> None:
         f"fit_clock {spent:.2f} s wall, {time.process_time() - cpu:.2f} s CPU: "
         f"{fit.clock.status}, {fit.clock.matches} turns matched, {error_ms:+.2f} ms off at the end"
     )
-    try:
-        from echotrace.reconcile.trace_report import reconcile
-    except ImportError:
-        print("reconcile() is not there yet")
-        return
     wall, cpu = time.perf_counter(), time.process_time()
     reconcile(trace, heard, path="trace.jsonl", sha256="0" * 64, offset_ms=None)
     spent = time.perf_counter() - wall
