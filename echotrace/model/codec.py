@@ -7,7 +7,6 @@ validates every type through pydantic, because a saved file may come from anywhe
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from echotrace.errors import SchemaError
 from echotrace.model.measure import Measurement
 from echotrace.model.report import SCHEMA, SCHEMA_MAJOR, Report
-from echotrace.printable import printable
+from echotrace.model.strict_json import strict_json, with_whole_characters
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -32,11 +31,6 @@ UPGRADES: dict[int, Upgrade] = {}
 
 _NUMBERS = re.compile(r"\[\n\s+(-?\d[^]{}[\"]*)\]")
 """An array of numbers over several lines; a JSON string holds no line break, so it is never one."""
-
-_HALF_PAIRS = re.compile("[\ud800-\udfff]")
-"""Bytes of a foreign name or text that were no UTF-8: they stand as ``\\xNN``, as everywhere."""
-
-_MAX_DIGITS = 19
 
 _PREFIX = SCHEMA.rpartition("/")[0]
 
@@ -73,11 +67,7 @@ def dumps(report: Report, *, indent: int | None = 2) -> str:
     plain = to_plain(report)
     first = {"schema": plain.pop("schema"), "tool": plain.pop("tool")}
     text = json.dumps(first | plain, indent=indent, ensure_ascii=False, allow_nan=False)
-    return _HALF_PAIRS.sub(_escaped, _NUMBERS.sub(_on_one_line, text))
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return json.dumps(printable(match[0]))[1:-1]
+    return with_whole_characters(_NUMBERS.sub(_on_one_line, text))
 
 
 def _on_one_line(match: re.Match[str]) -> str:
@@ -145,10 +135,7 @@ def _adapter() -> TypeAdapter[Report]:
 
 def _parse(text: str | bytes) -> dict[str, Any]:
     try:
-        document = json.loads(
-            text, parse_constant=_refuse_constant, parse_int=_bounded_int, parse_float=_finite
-        )
-        json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair
+        document = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise SchemaError(
             "this is no EchoTrace report",
@@ -159,24 +146,6 @@ def _parse(text: str | bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise _not_a_report()
     return document
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not allowed in JSON")
-
-
-def _bounded_int(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise ValueError(f"a number of {len(digits)} digits")
-    return int(digits)
-
-
-def _finite(digits: str) -> float:
-    """Return a number; JSON has no infinity, but digits that stand for one as a float."""
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"{digits[:_MAX_DIGITS]} is too large a number")
-    return number
 
 
 def _schema_major(document: Mapping[str, Any]) -> int:

@@ -7,14 +7,13 @@ A run file is a line for its header and one for each item; the document of a who
 from __future__ import annotations
 
 import json
-import math
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from echotrace.errors import SchemaError
 from echotrace.model.benchmark import RUN_SCHEMA, BenchmarkRun, RunComparison, RunHeader, RunItem
 from echotrace.model.codec import to_plain
+from echotrace.model.strict_json import strict_json, with_whole_characters
 from echotrace.printable import printable
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ __all__ = [
 BENCHMARK_SCHEMA: Final = "echotrace.benchmark/1"
 COMPARISON_SCHEMA: Final = "echotrace.comparison/1"
 
-_HALF_PAIRS = re.compile("[\ud800-\udfff]")
-_MAX_DIGITS: Final = 19
 _ADVICE: Final = "pass the run file or the JSON document that `echotrace benchmark` wrote"
 
 T = TypeVar("T")
@@ -121,24 +118,17 @@ def _schema_first(value: object) -> dict[str, Any]:
 
 def _line(plain: dict[str, Any]) -> str:
     text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return _HALF_PAIRS.sub(_escaped, text) + "\n"
+    return with_whole_characters(text) + "\n"
 
 
 def _text(plain: dict[str, Any], *, indent: int | None) -> str:
     text = json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False)
-    return _HALF_PAIRS.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return json.dumps(printable(match[0]))[1:-1]
+    return with_whole_characters(text)
 
 
 def _parse(text: str | bytes, *, what: str) -> dict[str, Any]:
     try:
-        document = json.loads(
-            text, parse_constant=_refused, parse_int=_bounded, parse_float=_finite
-        )
-        json.dumps(document, ensure_ascii=False).encode()  # refuses half a surrogate pair
+        document = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise SchemaError(
             f"this is no {what}",
@@ -151,24 +141,6 @@ def _parse(text: str | bytes, *, what: str) -> dict[str, Any]:
             f"this is no {what}", why="it is no object", hint=_ADVICE, code="NOT_A_RUN"
         )
     return document
-
-
-def _refused(name: str) -> None:
-    raise ValueError(f"{name} is not allowed in JSON")
-
-
-def _bounded(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise ValueError(f"a number of {len(digits)} digits")
-    return int(digits)
-
-
-def _finite(digits: str) -> float:
-    """Return a number; JSON has no infinity, but digits that stand for one as a float."""
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"{digits[:_MAX_DIGITS]} is too large a number")
-    return number
 
 
 def _check_schema(document: dict[str, Any], wanted: str, *, what: str) -> None:
